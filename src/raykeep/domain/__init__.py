@@ -1,0 +1,1 @@
+"""The words of the archive: frozen types that cannot be wrong. No I/O, no clock."""
