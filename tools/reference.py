@@ -1,0 +1,271 @@
+"""Fill the reference pages from the code: `make docs`. With --check only compare.
+
+A page in docs/reference/ is written by hand, but for the part between
+
+    <!-- from the code: NAME -->
+    <!-- until here -->
+
+which one of the functions below writes. A test runs the comparison, so that a page can never
+fall behind.
+"""
+
+import ast
+import inspect
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from raykeep.domain import errors
+from raykeep.domain.access import Action
+from raykeep.domain.audit_event import EventID, Outcome
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "raykeep"
+REFERENCE = ROOT / "docs" / "reference"
+
+BLOCK = re.compile(r"<!-- from the code: (\w+) -->\n(.*?)<!-- until here -->", re.DOTALL)
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a Markdown table."""
+    lines = [list(headings)]
+    lines.append(["---"] * len(lines[0]))
+    lines.extend([cell.replace("|", "\\|") for cell in row] for row in rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def first_sentence(documented: object) -> str:
+    """Give a docstring's first paragraph on one line."""
+    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+
+def error_classes() -> Iterator[tuple[type[Exception], int]]:
+    """Give each class of the error tree with its depth, parents first."""
+
+    def below(kind: type[Exception], depth: int) -> Iterator[tuple[type[Exception], int]]:
+        yield kind, depth
+        for child in kind.__subclasses__():
+            if child.__module__ == errors.__name__:
+                yield from below(child, depth + 1)
+
+    yield from below(errors.ArchiveError, 0)
+
+
+def errors_page() -> str:
+    """Write the error tree as a table."""
+    return table(
+        ("Error", "Is a", "Means"),
+        (
+            (f"`{kind.__name__}`", f"`{kind.__bases__[0].__name__}`", first_sentence(kind))
+            for kind, _ in error_classes()
+        ),
+    )
+
+
+# --- limits and settings -----------------------------------------------------------------------
+
+LIMIT_NAME = re.compile(r"(MAX|MIN)_\w+|\w+_(LIMIT|TIMEOUT|MAX)(_S)?|MAX|LIMIT")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A name with a default, as it stands in the source."""
+
+    owner: str
+    name: str
+    kind: str
+    default: str
+    comment: str
+    line: int
+
+
+def comments(text: str) -> dict[int, tuple[str, bool]]:
+    """Map a line to its comment, and whether the comment has the line for itself."""
+    found = {}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            alone = not token.line[: token.start[1]].strip()
+            found[token.start[0]] = (token.string.lstrip("# "), alone)
+    return found
+
+
+def comment_of(first: int, last: int, known: dict[int, tuple[str, bool]]) -> str:
+    """Join the comment above lines `first`..`last` and the one at their end."""
+    above: list[str] = []
+    line = first - 1
+    while line in known and known[line][1] and not known[line][0].startswith("---"):
+        above.insert(0, known[line][0])
+        line -= 1
+    beside = [known[line][0] for line in (last,) if line in known and not known[line][1]]
+    return " ".join([*beside, *above])
+
+
+def shown(node: ast.expr) -> str:
+    """Write a default; numbers are worked out and grouped."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "field":
+        for keyword in node.keywords:
+            if keyword.arg == "default":
+                return shown(keyword.value)
+            if keyword.arg == "default_factory":
+                return f"`{ast.unparse(keyword.value)}()`"
+    number = worked_out(node)
+    if number is None:
+        return f"`{ast.unparse(node)}`"
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+def worked_out(node: ast.expr) -> int | float | None:
+    """Give the value of a product, sum or power of numbers; None for anything else."""
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return node.value
+    if isinstance(node, ast.BinOp):
+        left, right = worked_out(node.left), worked_out(node.right)
+        if left is None or right is None:
+            return None
+        operations: dict[type[ast.operator], Callable[[], int | float]] = {
+            ast.Mult: lambda: left * right,
+            ast.Add: lambda: left + right,
+            ast.Sub: lambda: left - right,
+            ast.Pow: lambda: left**right,
+            ast.LShift: lambda: int(left) << int(right),
+            ast.FloorDiv: lambda: left // right,
+        }
+        return operations[type(node.op)]() if type(node.op) in operations else None
+    return None
+
+
+def values(body: list[ast.stmt], owner: str, known: dict[int, tuple[str, bool]]) -> Iterator[Value]:
+    """Give the assignments of a module or a class."""
+    for node in body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name, kind, value = node.target.id, ast.unparse(node.annotation), node.value
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, kind, value = node.targets[0].id, "", node.value
+        else:
+            continue
+        default = "" if value is None else shown(value)
+        comment = comment_of(node.lineno, node.end_lineno or node.lineno, known)
+        yield Value(owner, name, kind, default, comment, node.lineno)
+
+
+def parsed() -> Iterator[tuple[str, ast.Module, dict[int, tuple[str, bool]]]]:
+    """Give each file: its dotted place below the package, its tree and its comments."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        text = path.read_text()
+        place = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        yield place.removesuffix(".__init__"), ast.parse(text), comments(text)
+
+
+def limits_page() -> str:
+    """Write every constant that is a limit and every field of a `…Limits` class."""
+    rows: list[tuple[str, str, str, str]] = []
+    for place, tree, known in parsed():
+        rows.extend(
+            (f"`{value.name}`", value.default, value.comment, f"`{place}`")
+            for value in values(tree.body, place, known)
+            if LIMIT_NAME.fullmatch(value.name.lstrip("_")) and value.default[:1].isdigit()
+        )
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Limits"):
+                rows.extend(
+                    (f"`{value.name}`", value.default, value.comment, f"`{place}`")
+                    for value in values(node.body, node.name, known)
+                    if value.default
+                )
+    return table(("Limit", "Value", "Unit and reason", "Where"), rows)
+
+
+def settings_page() -> str:
+    """Write every settings class: one table a section."""
+    parts: list[str] = []
+    for place, tree, known in parsed():
+        for node in tree.body:
+            if not isinstance(node, ast.ClassDef) or not node.name.endswith("Settings"):
+                continue
+            about = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+            rows = [
+                (f"`{value.name}`", f"`{value.kind}`", value.default or "required", value.comment)
+                for value in values(node.body, node.name, known)
+                if not value.name.startswith("_")
+            ]
+            parts.append(f"### {about}\n\nClass `{node.name}` of `raykeep.{place}`.\n\n")
+            parts.append(table(("Key", "Type", "Default", "Unit and reason"), rows) + "\n")
+    return "".join(parts).rstrip("\n") + "\n" if parts else "Nothing can be set yet.\n"
+
+
+# --- actions and events ------------------------------------------------------------------------
+
+
+def actions_page() -> str:
+    """Write every action that can stand on the trail."""
+    return table(
+        ("Action", "Name in the code"),
+        ((f"`{action.value}`", f"`{action.name}`") for action in sorted(Action)),
+    )
+
+
+def events_page() -> str:
+    """Write every PS3.15 event that records carry."""
+    return table(
+        ("Code (DCM)", "Event"),
+        ((str(event.value), event.name.replace("_", " ").capitalize()) for event in EventID),
+    )
+
+
+def outcomes_page() -> str:
+    """Write the outcomes of a record."""
+    return table(
+        ("Outcome", "Name in the code"), ((f"`{one.value}`", f"`{one.name}`") for one in Outcome)
+    )
+
+
+WRITERS: dict[str, Callable[[], str]] = {
+    "errors": errors_page,
+    "limits": limits_page,
+    "settings": settings_page,
+    "actions": actions_page,
+    "events": events_page,
+    "outcomes": outcomes_page,
+}
+
+
+def filled(text: str) -> str:
+    """Give a page's text with every block written anew."""
+
+    def fresh(block: re.Match[str]) -> str:
+        name = block[1]
+        return f"<!-- from the code: {name} -->\n{WRITERS[name]()}<!-- until here -->"
+
+    return BLOCK.sub(fresh, text)
+
+
+def stale() -> list[Path]:
+    """Name the pages that do not say what the code says."""
+    return [
+        page
+        for page in sorted(REFERENCE.glob("*.md"))
+        if filled(page.read_text()) != page.read_text()
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with --check only tell which are behind."""
+    behind = stale()
+    for page in behind:
+        print(f"{page.relative_to(ROOT)} is behind the code")
+    if arguments == ["--check"]:
+        return 1 if behind else 0
+    for page in behind:
+        page.write_text(filled(page.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
