@@ -120,27 +120,16 @@ class Framing:
         while True:
             if self._pdv_left:
                 return self._piece()
-            if self._pdu_left:
-                header = self._header(_PDV_HEADER)
-                if header is None:
-                    return None
-                self._open_pdv(*header)
-                if not self._pdv_left and self._control & _LAST:
-                    return self._fragment(0, is_last=True)
-                continue
             if self._body_left:
                 return self._gathered()
-            if self._skip_left and not self._skipped():
+            if not self._skipped():
                 return None
-            header = self._header(_HEADER)
+            header = self._header(_PDV_HEADER if self._pdu_left else _HEADER)
             if header is None:
                 return None
-            self.pdus_begun += 1
-            pdu_type, length = header
-            self._judge(pdu_type, length)
-            if pdu_type != _DATA_TF or not self.data_expected:
-                return PDUHeader(pdu_type, length)
-            self._pdu_left, self._pdvs = length, 0
+            found = self._open_pdv(*header) if self._pdu_left else self._open_pdu(*header)
+            if found is not None:
+                return found
 
     def _header(self, form: struct.Struct) -> tuple[int, ...] | None:
         """Unpack the next six bytes; None, and keep them, where the buffer ends before."""
@@ -173,7 +162,16 @@ class Framing:
         if length < least:
             raise ProtocolError(f"a PDU of type {pdu_type:02X}H has only {length} bytes")
 
-    def _open_pdv(self, length: int, context_id: int, control: int) -> None:
+    def _open_pdu(self, pdu_type: int, length: int) -> PDUHeader | None:
+        self.pdus_begun += 1
+        self._judge(pdu_type, length)
+        if pdu_type != _DATA_TF or not self.data_expected:
+            return PDUHeader(pdu_type, length)
+        self._pdu_left, self._pdvs = length, 0
+        return None
+
+    def _open_pdv(self, length: int, context_id: int, control: int) -> DataFragment | None:
+        """Begin a PDV; one without data is told at once if it is the last, else passed over."""
         self._pdvs += 1
         if self._pdvs > self._limits.max_pdvs_per_pdu:
             allowed = self._limits.max_pdvs_per_pdu
@@ -186,6 +184,8 @@ class Framing:
         self._pdu_left = left
         self._pdv_left = length - _CONTROL_SIZE
         self._context_id, self._control = context_id, control
+        is_empty_last = length == _CONTROL_SIZE and control & _LAST
+        return self._fragment(0, is_last=True) if is_empty_last else None
 
     def _piece(self) -> DataFragment | None:
         """As much of the current PDV as the buffer holds."""
