@@ -50,6 +50,8 @@ class Device:
         networks: Addresses that it may come from; empty for any.
         certificate_sha256: Fingerprints (SHA-256 of the DER) of the certificates it may show,
             hexadecimal; two while a renewal is under way, none with a plain exemption.
+        own_certificates_pem: Certificates that the archive did not issue (the hospital's own),
+            which the listener must trust by themselves.
         certificate_expires_at: End of the newest certificate.
         exemption: Set when it may use the plain listener.
         enrolled_at: When.
@@ -65,6 +67,7 @@ class Device:
     certificate_sha256: tuple[str, ...]
     certificate_expires_at: datetime | None
     enrolled_at: datetime
+    own_certificates_pem: tuple[str, ...] = ()
     exemption: PlainExemption | None = None
     revoked_at: datetime | None = None
     last_seen_at: datetime | None = None

@@ -64,7 +64,9 @@ class ChangeRefused(ArchiveError):
 class LimitExceeded(ArchiveError):
     """A peer asked for more than a limit allows; see docs/reference/limits.md."""
 
-    def __init__(self, limit: str, value: int | float, allowed: int | float, unit: str = "") -> None:
+    def __init__(
+        self, limit: str, value: int | float, allowed: int | float, unit: str = ""
+    ) -> None:
         unit = f" {unit}" if unit else ""
         super().__init__(
             f"{limit} is {value}{unit}, more than the {allowed}{unit} allowed. "
@@ -86,6 +88,14 @@ class AccessDenied(ArchiveError):
         self.reason = reason
 
 
+class NotAuthenticated(ArchiveError):
+    """A credential is missing, unknown, expired or revoked; all look the same to the peer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("not authenticated: bring a valid credential")
+        self.reason = reason
+
+
 class AssociationRefused(ArchiveError):
     """A requestor was turned away (A-ASSOCIATE-RJ, PS3.8 section 9.3.4).
 
@@ -93,7 +103,9 @@ class AssociationRefused(ArchiveError):
     `reason` is the true one, for the trail alone.
     """
 
-    def __init__(self, reason: str, *, result: int = 1, source: int = 1, diagnostic: int = 3) -> None:
+    def __init__(
+        self, reason: str, *, result: int = 1, source: int = 1, diagnostic: int = 3
+    ) -> None:
         super().__init__(f"association refused: {reason}")
         self.reason = reason
         self.result = result

@@ -1,0 +1,1 @@
+"""The only door to the stores: it asks the policy and writes the trail."""

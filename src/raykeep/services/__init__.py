@@ -1,0 +1,1 @@
+"""What the archive does: one plain function a use case, through the door."""

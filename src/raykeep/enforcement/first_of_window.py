@@ -1,0 +1,47 @@
+"""Recording the first of many like events, and counting the others."""
+
+from threading import Lock
+
+MAX_SOURCES = 4096  # that are counted apart; new ones beyond it share one count
+
+_OTHERS = "others"
+
+
+class FirstOfWindow:
+    """Decides which of many like events is recorded: the first of a source in each window.
+
+    Args:
+        seconds: Length of a window.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._seen: dict[str, tuple[float, int]] = {}
+        self._lock = Lock()
+
+    def happened(self, source: str, now: float) -> int | None:
+        """Note an event.
+
+        Args:
+            source: What makes events alike.
+            now: Monotonic seconds.
+
+        Returns:
+            None when it is only counted; else how many were counted since the last record.
+        """
+        with self._lock:
+            if source not in self._seen and len(self._seen) >= MAX_SOURCES:
+                self._forget(now)
+                if len(self._seen) >= MAX_SOURCES:
+                    source = _OTHERS
+            since, more = self._seen.get(source, (now - self._seconds, 0))
+            if now - since < self._seconds:
+                self._seen[source] = (since, more + 1)
+                return None
+            self._seen[source] = (now, 0)
+            return more
+
+    def _forget(self, now: float) -> None:
+        old = [s for s, (since, _) in self._seen.items() if now - since >= self._seconds]
+        for source in old:
+            del self._seen[source]
