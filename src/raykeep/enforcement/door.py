@@ -34,7 +34,7 @@ from raykeep.ports.audit import AuditTrail
 from raykeep.ports.authority import CertificateAuthority
 from raykeep.ports.clock import Clock, Entropy
 from raykeep.ports.jobs import Jobs
-from raykeep.ports.keys import KeyAdministration
+from raykeep.ports.key_administration import KeyAdministration
 from raykeep.ports.registry import Registry
 from raykeep.vault import Vault
 

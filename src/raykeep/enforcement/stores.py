@@ -13,7 +13,7 @@ from raykeep.ports.audit import AuditTrail
 from raykeep.ports.authority import CertificateAuthority
 from raykeep.ports.index import StudyIndex
 from raykeep.ports.jobs import Jobs
-from raykeep.ports.keys import KeyAdministration
+from raykeep.ports.key_administration import KeyAdministration
 from raykeep.ports.registry import Registry
 from raykeep.ports.unit_of_work import UnitOfWork
 from raykeep.vault import Vault

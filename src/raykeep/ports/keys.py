@@ -1,20 +1,12 @@
 """Facility keys: they wrap study keys. The root key above them never comes through here."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from raykeep.domain.facility import FacilityName
+from raykeep.ports.key_administration import FacilityKeyInfo, KeyAdministration
 
-
-@dataclass(frozen=True, slots=True)
-class FacilityKeyInfo:
-    """What may be told of a facility key."""
-
-    facility: FacilityName
-    version: int
-    created_at: datetime
-    is_current: bool
+__all__ = ["FacilityKeyInfo", "KeyAdministration", "KeyWrapper", "WrappedKey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +49,4 @@ class KeyWrapper(Protocol):
 
     def describe(self) -> list[FacilityKeyInfo]:
         """The keys that are at hand."""
-        ...
-
-
-class KeyAdministration(Protocol):
-    """What may be done with keys above the facility's; kept by the holder of the root key."""
-
-    def create_facility_key(self, facility: FacilityName) -> FacilityKeyInfo:
-        """Make and keep the first key of a facility, or return the current one.
-
-        Raises:
-            KeyUnavailable: the root key is away.
-        """
-        ...
-
-    def provider(self) -> str:
-        """Name of the root key's provider, e.g. `file`."""
         ...
