@@ -22,7 +22,7 @@ space := $(empty) $(empty)
 comma := ,
 CORE_FILES := $(subst $(space),$(comma),$(foreach room,$(CORE),*/raykeep/$(room).py */raykeep/$(room)/*))
 
-.PHONY: help serve setup test check fix bench interop fuzz docs-check lock clean
+.PHONY: help serve setup test check fix bench interop fuzz docs docs-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ check: .venv/.stamp-check ## format, lint, types, room contracts, spelling, docu
 fix: .venv/.stamp-check ## format, and mend what the linter can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/.stamp-run ## write the reference pages anew from the code
+	$(BIN)/python tools/reference.py
 
 docs-check: .venv/.stamp-check ## whether the documents say what the code does
 	$(BIN)/codespell docs README.md SECURITY.md CONTRIBUTING.md changes

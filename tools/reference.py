@@ -1,6 +1,6 @@
-"""Fill the reference pages from the code: `make docs`. With --check only compare.
+"""Fill the documents from the code: `make docs`. With --check only compare.
 
-A page in docs/reference/ is written by hand, but for the part between
+A page below docs/ is written by hand, but for the parts between
 
     <!-- from the code: NAME -->
     <!-- until here -->
@@ -10,6 +10,7 @@ fall behind.
 """
 
 import ast
+import importlib.util
 import inspect
 import io
 import re
@@ -19,13 +20,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from raykeep.crypto import seal
 from raykeep.domain import errors
 from raykeep.domain.access import Action
 from raykeep.domain.audit_event import EventID, Outcome
+from raykeep.enforcement.events import event_of
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "raykeep"
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
 
 BLOCK = re.compile(r"<!-- from the code: (\w+) -->\n(.*?)<!-- until here -->", re.DOTALL)
 
@@ -78,12 +83,10 @@ LIMIT_NAME = re.compile(r"(MAX|MIN)_\w+|\w+_(LIMIT|TIMEOUT|MAX)(_S)?|MAX|LIMIT")
 class Value:
     """A name with a default, as it stands in the source."""
 
-    owner: str
     name: str
     kind: str
     default: str
     comment: str
-    line: int
 
 
 def comments(text: str) -> dict[int, tuple[str, bool]]:
@@ -104,7 +107,8 @@ def comment_of(first: int, last: int, known: dict[int, tuple[str, bool]]) -> str
         above.insert(0, known[line][0])
         line -= 1
     beside = [known[line][0] for line in (last,) if line in known and not known[line][1]]
-    return " ".join([*beside, *above])
+    reason = " ".join(above)
+    return ". ".join(part.removesuffix(".") for part in (*beside, reason) if part)
 
 
 def shown(node: ast.expr) -> str:
@@ -141,9 +145,22 @@ def worked_out(node: ast.expr) -> int | float | None:
     return None
 
 
-def values(body: list[ast.stmt], owner: str, known: dict[int, tuple[str, bool]]) -> Iterator[Value]:
-    """Give the assignments of a module or a class."""
-    for node in body:
+ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def described(documented: ast.Module | ast.ClassDef) -> dict[str, str]:
+    """Map the names in a docstring's `Attributes:` to what is said of them."""
+    text = ast.get_docstring(documented) or ""
+    _, _, attributes = text.partition("Attributes:\n")
+    return {name: " ".join(about.split()) for name, about in ATTRIBUTE.findall(attributes)}
+
+
+def values(
+    documented: ast.Module | ast.ClassDef, known: dict[int, tuple[str, bool]]
+) -> Iterator[Value]:
+    """Give the assignments of a module or a class, with what is said of each."""
+    about = described(documented)
+    for node in documented.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name, kind, value = node.target.id, ast.unparse(node.annotation), node.value
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -152,7 +169,8 @@ def values(body: list[ast.stmt], owner: str, known: dict[int, tuple[str, bool]])
             continue
         default = "" if value is None else shown(value)
         comment = comment_of(node.lineno, node.end_lineno or node.lineno, known)
-        yield Value(owner, name, kind, default, comment, node.lineno)
+        said = [part.removesuffix(".") for part in (about.get(name, ""), comment) if part]
+        yield Value(name, kind, default, "; ".join(said))
 
 
 def parsed() -> Iterator[tuple[str, ast.Module, dict[int, tuple[str, bool]]]]:
@@ -169,14 +187,14 @@ def limits_page() -> str:
     for place, tree, known in parsed():
         rows.extend(
             (f"`{value.name}`", value.default, value.comment, f"`{place}`")
-            for value in values(tree.body, place, known)
+            for value in values(tree, known)
             if LIMIT_NAME.fullmatch(value.name.lstrip("_")) and value.default[:1].isdigit()
         )
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name.endswith("Limits"):
                 rows.extend(
                     (f"`{value.name}`", value.default, value.comment, f"`{place}`")
-                    for value in values(node.body, node.name, known)
+                    for value in values(node, known)
                     if value.default
                 )
     return table(("Limit", "Value", "Unit and reason", "Where"), rows)
@@ -192,7 +210,7 @@ def settings_page() -> str:
             about = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
             rows = [
                 (f"`{value.name}`", f"`{value.kind}`", value.default or "required", value.comment)
-                for value in values(node.body, node.name, known)
+                for value in values(node, known)
                 if not value.name.startswith("_")
             ]
             parts.append(f"### {about}\n\nClass `{node.name}` of `raykeep.{place}`.\n\n")
@@ -204,18 +222,30 @@ def settings_page() -> str:
 
 
 def actions_page() -> str:
-    """Write every action that can stand on the trail."""
+    """Write every action that can stand on the trail, and its event."""
     return table(
-        ("Action", "Name in the code"),
-        ((f"`{action.value}`", f"`{action.name}`") for action in sorted(Action)),
+        ("Action", "Event when it is done", "Event when it is denied"),
+        (
+            (
+                f"`{action.value}`",
+                event_name(event_of(action, Outcome.SUCCESS)),
+                event_name(event_of(action, Outcome.DENIED)),
+            )
+            for action in sorted(Action)
+        ),
     )
+
+
+def event_name(event: EventID) -> str:
+    """Write an event as the standard does."""
+    return event.name.replace("_", " ").title()
 
 
 def events_page() -> str:
     """Write every PS3.15 event that records carry."""
     return table(
         ("Code (DCM)", "Event"),
-        ((str(event.value), event.name.replace("_", " ").capitalize()) for event in EventID),
+        ((str(event.value), event_name(event)) for event in EventID),
     )
 
 
@@ -226,6 +256,47 @@ def outcomes_page() -> str:
     )
 
 
+# --- formats -----------------------------------------------------------------------------------
+
+
+def seal_page() -> str:
+    """Write the layout of a sealed object, as the module that writes it says."""
+    return f"{(inspect.getdoc(seal) or '').strip()}\n"
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    """Write every command with its options."""
+    if importlib.util.find_spec("raykeep.__main__") is None:
+        return "No command can be called yet.\n"
+    module = importlib.import_module("raykeep.__main__")
+    root = next(value for value in vars(module).values() if isinstance(value, click.Group))
+    return "\n".join(command_parts(root, click.Context(root, info_name="raykeep")))
+
+
+def command_parts(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Write one command, then those below it."""
+    if command.hidden:
+        return
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    about = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    options = [
+        record
+        for parameter in command.get_params(context)
+        if (record := parameter.get_help_record(context)) and "--help" not in record[0]
+    ]
+    yield f"### `{context.command_path}`\n\n    {usage}\n\n{about}\n"
+    if options:
+        yield table(("Option", ""), ((f"`{name}`", text) for name, text in options))
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            if (child := command.get_command(context, name)) is not None:
+                inside = click.Context(child, parent=context, info_name=name)
+                yield from command_parts(child, inside)
+
+
 WRITERS: dict[str, Callable[[], str]] = {
     "errors": errors_page,
     "limits": limits_page,
@@ -233,6 +304,8 @@ WRITERS: dict[str, Callable[[], str]] = {
     "actions": actions_page,
     "events": events_page,
     "outcomes": outcomes_page,
+    "seal": seal_page,
+    "commands": commands_page,
 }
 
 
@@ -249,9 +322,7 @@ def filled(text: str) -> str:
 def stale() -> list[Path]:
     """Name the pages that do not say what the code says."""
     return [
-        page
-        for page in sorted(REFERENCE.glob("*.md"))
-        if filled(page.read_text()) != page.read_text()
+        page for page in sorted(DOCS.rglob("*.md")) if filled(page.read_text()) != page.read_text()
     ]
 
 
