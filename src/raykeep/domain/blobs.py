@@ -84,31 +84,3 @@ class BodyFacts:
 
     length: int
     digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a new object belongs: it chooses the keys and the compartment.
-
-    Attributes:
-        facility: Tenant.
-        study_instance_uid: Study, whose key wraps the object's.
-        year: Year of arrival.
-    """
-
-    facility: FacilityName
-    study_instance_uid: str
-    year: int
-
-
-@dataclass(frozen=True, slots=True)
-class BodyFacts:
-    """What is known of a body when it has all been read.
-
-    Attributes:
-        length: Plaintext bytes.
-        digest: SHA-256 of the plaintext, 32 bytes.
-    """
-
-    length: int
-    digest: bytes
