@@ -1,0 +1,228 @@
+"""Certificates and requests that others bring: read within limits, and judged.
+
+Bytes of a peer: every text that comes out of here is cut and made printable.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import unquote
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from raykeep.domain.ae_title import AETitle
+from raykeep.domain.errors import InvalidAETitle, InvalidInput, shown
+
+MAX_LENGTH = 65_536  # bytes or characters of what is read
+MAX_CHAIN = 16  # certificates
+MAX_SUBJECT = 200  # characters shown of a subject
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192  # longer keys cost more to check than any peer should make us pay
+
+_DEVICE_URI = "urn:raykeep:aet:"
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_HASHES = ("sha256", "sha384", "sha512")
+
+# What `cryptography` raises on bytes that are no certificate, or carry what it does not know.
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """What a certificate says of its holder.
+
+    Attributes:
+        sha256: Fingerprint of the DER, hexadecimal.
+        ae_titles: Titles from SANs `URI:urn:raykeep:aet:…`; empty for the hospital's own.
+        not_before: Start of validity.
+        not_after: End of validity.
+        subject: Distinguished name (RFC 4514), cut and made printable.
+    """
+
+    sha256: str
+    ae_titles: tuple[AETitle, ...]
+    not_before: datetime
+    not_after: datetime
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What an operator wants to know of a certificate.
+
+    Attributes:
+        subject: Distinguished name (RFC 4514).
+        issuer: Of who signed it.
+        sha256: Fingerprint of the DER, hexadecimal.
+        not_before: Start of validity.
+        not_after: End of validity.
+        key: For example `RSA 3072` or `secp256r1`.
+        names: DNS names, addresses and URIs that it is good for.
+    """
+
+    subject: str
+    issuer: str
+    sha256: str
+    not_before: datetime
+    not_after: datetime
+    key: str
+    names: tuple[str, ...]
+
+
+def fingerprint(der: bytes) -> str:
+    """SHA-256 of a certificate's DER, hexadecimal."""
+    return sha256(der).hexdigest()
+
+
+def parse_peer(der: bytes) -> PeerCertificate:
+    """Read the certificate that a TLS peer showed; whom to trust is not decided here.
+
+    Raises:
+        InvalidInput: the bytes are not a certificate.
+    """
+    certificate = _read(der)
+    return PeerCertificate(
+        fingerprint(der),
+        tuple(_titles(_alternatives(certificate))),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        _text(certificate.subject),
+    )
+
+
+def read_chain(pem: str) -> list[bytes]:
+    """The certificates in a PEM text, each as DER, in their order.
+
+    Raises:
+        InvalidInput: there is none, or what is there is not one, or they are too many.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode()) if len(pem) <= MAX_LENGTH else []
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+    if not 1 <= len(found) <= MAX_CHAIN:
+        raise InvalidInput(_NOT_A_CERTIFICATE)
+    return [certificate.public_bytes(Encoding.DER) for certificate in found]
+
+
+def describe(der: bytes) -> CertificateFacts:
+    """What an operator wants to know of a certificate.
+
+    Raises:
+        InvalidInput: the bytes are not a certificate.
+    """
+    certificate = _read(der)
+    key = certificate.public_key()
+    kind = type(key).__name__
+    if isinstance(key, rsa.RSAPublicKey):
+        kind = f"RSA {key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        kind = key.curve.name
+    names = [shown(str(name.value), MAX_SUBJECT)[1:-1] for name in _alternatives(certificate)]
+    return CertificateFacts(
+        _text(certificate.subject),
+        _text(certificate.issuer),
+        fingerprint(der),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        kind,
+        tuple(names),
+    )
+
+
+def read_request(pem: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    """The public key of a certificate request (PKCS #10), once it is found good.
+
+    Raises:
+        InvalidInput: it is not a request, its own signature does not fit, or its key is weak.
+    """
+    if len(pem) > MAX_LENGTH:
+        msg = f"the certificate request is longer than {MAX_LENGTH} characters"
+        raise InvalidInput(msg)
+    try:
+        request = x509.load_pem_x509_csr(pem.encode())
+        key = request.public_key()
+        _judge_key(key)
+        hashed = request.signature_hash_algorithm
+        is_signed = request.is_signature_valid
+    except _UNREADABLE as error:
+        msg = "the text is not a certificate request (PKCS #10, PEM). Make it anew at the device"
+        raise InvalidInput(msg) from error
+    if hashed is None or hashed.name not in _HASHES or not is_signed:
+        msg = "the certificate request is not signed by its own key with SHA-256 or better"
+        raise InvalidInput(msg)
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise InvalidInput(_WEAK_KEY)
+    return key
+
+
+def judge_certificate_key(der: bytes) -> None:
+    """Refuse a certificate whose key is weak: the hospital's own device certificates.
+
+    Raises:
+        InvalidInput: it is not a certificate, or its key is weak.
+    """
+    try:
+        _judge_key(_read(der).public_key())
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+
+
+_NOT_A_CERTIFICATE = "the bytes are not a certificate (X.509). Give one as PEM or DER"
+_WEAK_KEY = (
+    f"the key is too weak or of a kind not taken: RSA of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, "
+    "or a curve of P-256, P-384, P-521. Make a new one at the device"
+)
+
+
+def _judge_key(key: object) -> None:
+    if isinstance(key, rsa.RSAPublicKey):
+        strong = MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS
+    else:
+        strong = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES
+    if not strong:
+        raise InvalidInput(_WEAK_KEY)
+
+
+def _read(der: bytes) -> x509.Certificate:
+    try:
+        if len(der) > MAX_LENGTH:
+            raise InvalidInput(_NOT_A_CERTIFICATE)
+        return x509.load_der_x509_certificate(der)
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+
+
+def _alternatives(certificate: x509.Certificate) -> list[x509.GeneralName]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+    return list(extension.value)
+
+
+def _titles(names: list[x509.GeneralName]) -> list[AETitle]:
+    titles = []
+    for name in names:
+        text = name.value if isinstance(name, x509.UniformResourceIdentifier) else ""
+        # The first two parts of a URN know no case (RFC 8141 section 3.1).
+        if text[: len(_DEVICE_URI)].lower() != _DEVICE_URI:
+            continue
+        try:
+            titles.append(AETitle(unquote(text[len(_DEVICE_URI) :], errors="strict")))
+        except (InvalidAETitle, UnicodeDecodeError) as error:
+            msg = "the certificate names a device by what is not an AE title"
+            raise InvalidInput(msg) from error
+    return titles
+
+
+def _text(name: x509.Name) -> str:
+    try:
+        return shown(name.rfc4514_string(), MAX_SUBJECT)[1:-1]
+    except _UNREADABLE:
+        return "(unreadable)"
