@@ -12,9 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 # Tests to run (make test T=tests/unit/wire) and how many at a time.
 T ?=
 JOBS ?= 2
-# Least coverage in percent: of the whole, and of the rooms that a mistake costs most.
-COVERAGE ?= 90
-COVERAGE_CORE ?= 100
+# Least coverage, in percent, of the rooms in which a mistake costs most; that of the whole
+# stands in pyproject.toml (fail_under).
+MIN_COVERAGE_CORE ?= 100
 CORE := domain policy enforcement vault crypto wire
 
 empty :=
@@ -36,9 +36,9 @@ test: .venv/.stamp-test ## run the tests with coverage (T=path runs some of them
 	@tools/system_tools.sh test
 ifeq ($(strip $(T)),)
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=
-	$(BIN)/coverage report --skip-covered --fail-under=$(COVERAGE)
-	$(BIN)/coverage report --skip-covered --include='$(CORE_FILES)' --fail-under=$(COVERAGE_CORE)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=0
+	$(BIN)/coverage report --skip-covered
+	$(BIN)/coverage report --skip-covered --include='$(CORE_FILES)' --fail-under=$(MIN_COVERAGE_CORE)
 else
 	$(BIN)/python -m pytest $(T)
 endif
@@ -86,6 +86,6 @@ clean: ## remove what make and the tests made (.venv too)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 	  || { echo "the venv module is missing. On Debian: apt-get install python3-venv" >&2; exit 2; }
 	@echo "Preparing .venv with requirements/$*.txt (once, and again when it changes)" >&2
-	@$(PIP) install --quiet --require-hashes --requirement $<
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) install -qq --require-hashes --requirement $<
+	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
