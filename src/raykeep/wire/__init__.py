@@ -48,9 +48,12 @@ context_id, command)`, `InvalidCommand(context_id, has_data_set, status, error, 
         association.send_data(buffers)               # ProtocolError: no longer established
         socket.sendmsg(association.data_to_send())
 
-**HTTP** (`http`, `multipart`): `multipart.parser.MultipartParser(boundary)` with `feed(data)`
-and `finish()`; `multipart.writer`; `http.media_types.parse_media_type`; `http.accept`
-(`parse_accept`, `choose`); `http.range.parse_range`.
+**HTTP**: `multipart.parser.MultipartParser(boundary, MultipartLimits(...))` with `feed(data)` ->
+list of `PartBegin(headers)`, `PartData(data)`, `PartEnd()`, `End()`, and `finish()` at the end of
+the stream; `multipart.writer` has `content_type`, `part_head` and `closing`.
+`http.media_types.parse_media_type(text) -> MediaType(type, subtype, parameters)`;
+`http.accept.select(header, query, offers) -> Offer`, or `parse_accept` and `choose`;
+`http.range.parse_range(header, length)` -> None (200), () (416) or `ByteRange`s (206).
 
 Errors are `ProtocolError`, `LimitExceeded` and the rest of the `InvalidInput` family of
 `raykeep.domain.errors`, and nothing else, whatever the bytes.
