@@ -59,22 +59,17 @@ class Framing:
         self._context_id = 0
         self._control = 0
         self._deaf = False
-        self.pdus_begun = 0
+        self._pdus_begun = 0
         # While data is expected, P-DATA-TF passes through as fragments of these contexts.
         self.data_expected = False
         self.context_ids: Collection[int] = ()
 
     @property
-    def within_pdu(self) -> bool:
-        """Whether a PDU has begun and not ended."""
-        return bool(
-            self._head or self._body_left or self._skip_left or self._pdu_left or self._pdv_left
-        )
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether bytes of the last buffer were not looked at yet."""
-        return self._at < self._end
+    def current_pdu(self) -> int:
+        """Number of the PDU that has begun and not ended, counted from 1; 0 between PDUs."""
+        if self._body_left or self._skip_left or self._pdu_left or self._pdv_left:
+            return self._pdus_begun
+        return self._pdus_begun + 1 if self._head else 0
 
     def feed(self, data: BytesLike) -> None:
         """Take the next bytes; those before must have been read to their end."""
@@ -163,7 +158,7 @@ class Framing:
             raise ProtocolError(f"a PDU of type {pdu_type:02X}H has only {length} bytes")
 
     def _open_pdu(self, pdu_type: int, length: int) -> PDUHeader | None:
-        self.pdus_begun += 1
+        self._pdus_begun += 1
         self._judge(pdu_type, length)
         if pdu_type != _DATA_TF or not self.data_expected:
             return PDUHeader(pdu_type, length)
