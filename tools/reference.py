@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 
-from raykeep.crypto import seal
+from raykeep.crypto import seal_layout
 from raykeep.domain import errors
 from raykeep.domain.access import Action
 from raykeep.domain.audit_event import EventID, Outcome
@@ -261,7 +261,7 @@ def outcomes_page() -> str:
 
 def seal_page() -> str:
     """Write the layout of a sealed object, as the module that writes it says."""
-    return f"{(inspect.getdoc(seal) or '').strip()}\n"
+    return f"{(inspect.getdoc(seal_layout) or '').strip()}\n"
 
 
 # --- commands ----------------------------------------------------------------------------------
