@@ -19,6 +19,7 @@ from raykeep.domain.errors import InvalidAETitle, InvalidInput, shown
 MAX_LENGTH = 65_536  # bytes or characters of what is read
 MAX_CHAIN = 16  # certificates
 MAX_SUBJECT = 200  # characters shown of a subject
+MAX_NAME = 253  # characters shown of one of its other names; a DNS name is no longer
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192  # longer keys cost more to check than any peer should make us pay
 
@@ -121,7 +122,7 @@ def describe(der: bytes) -> CertificateFacts:
         kind = f"RSA {key.key_size}"
     elif isinstance(key, ec.EllipticCurvePublicKey):
         kind = key.curve.name
-    names = [shown(str(name.value), MAX_SUBJECT)[1:-1] for name in _alternatives(certificate)]
+    names = [shown(str(name.value), MAX_NAME)[1:-1] for name in _alternatives(certificate)]
     return CertificateFacts(
         _text(certificate.subject),
         _text(certificate.issuer),
