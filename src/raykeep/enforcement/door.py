@@ -26,6 +26,7 @@ from raykeep.domain.errors import AccessDenied
 from raykeep.domain.facility import FacilityName
 from raykeep.enforcement.first_of_window import FirstOfWindow
 from raykeep.enforcement.identities import Identities
+from raykeep.enforcement.insight import Explanation, explain
 from raykeep.enforcement.recorder import Detail, Recorder
 from raykeep.enforcement.stores import ScopedIndex, Stores
 from raykeep.enforcement.transfer import Transfer, Windows
@@ -88,6 +89,15 @@ class Operation:
     def authority(self) -> CertificateAuthority:
         """The archive's own certificate authority."""
         return self._stores.authority
+
+    @property
+    def rules(self) -> Rules:
+        """The policy, for reading."""
+        return self._rules
+
+    def explain(self, subject: Actor, action: Action, study: StudyRef | None) -> Explanation:
+        """The decision that `subject` would get; nothing comes of it."""
+        return explain(self._rules, subject, action, study, self.permit.request.now)
 
     def on(self, study: StudyRef) -> None:
         """Decide again, now that the study is known.

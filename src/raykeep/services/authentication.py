@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from hmac import compare_digest
 
-from raykeep.crypto.tokens import parse_token
+from raykeep.crypto.tokens import is_secret_of, parse_token
 from raykeep.domain.access import (
     Action,
     Actor,
@@ -75,7 +74,7 @@ def admit_device(
     if device is None or fault:
         enforcer.refuse_stranger(origin, shown(presented.calling.strip(" "), 16), fault)
         raise AssociationRefused(fault)
-    actor = _device_actor(device, origin)
+    actor = device_actor(device, origin)
     try:
         with enforcer.operation(actor, Action.ASSOCIATION_OPEN) as op:
             op.note(
@@ -138,7 +137,8 @@ def _credential_fault(device: Device, presented: PresentedDevice, now: datetime)
     return ""
 
 
-def _device_actor(device: Device, origin: Origin) -> Actor:
+def device_actor(device: Device, origin: Origin) -> Actor:
+    """What rules see of a device."""
     return Actor(
         ActorKind.DEVICE,
         device.ae_title.value,
@@ -157,14 +157,14 @@ def authenticate_token(enforcer: Enforcer, text: str, origin: Origin, clock: Clo
             trail says which, the peer is told the same whatever it was.
     """
     try:
-        token_id, secret_sha256 = parse_token(text)
+        presented = parse_token(text)
     except InvalidInput:
         enforcer.refuse_stranger(origin, "bearer", "the token is malformed")
         raise NotAuthenticated("the token is malformed") from None
-    token = enforcer.identities.token(token_id)
+    token = enforcer.identities.token(presented.token_id)
     # Compared also when the id is unknown, so that time tells nothing of ids.
     expected = token.secret_sha256 if token else "0" * 64
-    genuine = compare_digest(secret_sha256, expected)
+    genuine = is_secret_of(presented, expected)
     fault = ""
     if token is None or not genuine:
         fault = "the token is unknown"
@@ -173,9 +173,11 @@ def authenticate_token(enforcer: Enforcer, text: str, origin: Origin, clock: Clo
     elif not token.may_come_from(origin.address):
         fault = "the address is not one of the token's"
     if token is None or fault:
-        enforcer.refuse_stranger(origin, f"token {token_id}" if genuine else "bearer", fault)
+        enforcer.refuse_stranger(
+            origin, f"token {presented.token_id}" if genuine else "bearer", fault
+        )
         raise NotAuthenticated(fault)
-    actor = _token_actor(token, origin)
+    actor = token_actor(token, origin)
     enforcer.note_authentication(actor)
     return actor
 
@@ -188,7 +190,8 @@ def still_good(enforcer: Enforcer, actor: Actor, now: datetime) -> bool:
     return token is not None and token.version == actor.version and token.is_good_at(now)
 
 
-def _token_actor(token: ApiToken, origin: Origin) -> Actor:
+def token_actor(token: ApiToken, origin: Origin) -> Actor:
+    """What rules see of a bearer."""
     return Actor(
         ActorKind.TOKEN,
         token.token_id,

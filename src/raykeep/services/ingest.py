@@ -1,22 +1,23 @@
 """Taking instances in: one path for C-STORE, STOW-RS and import."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from raykeep.dicom.json_header import pack_header
 from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
 from raykeep.dicom.scan import Head, InstanceScanner
 from raykeep.dicom.screening import first_refusal, quarantine_finding
 from raykeep.dicom.sop_classes import is_storage
 from raykeep.domain.access import Action, Actor, StudyRef
+from raykeep.domain.attributes import UNIQUE_KEY, Level
 from raykeep.domain.blobs import BodyFacts, Place, SealedObject
 from raykeep.domain.changes import AddInstance
 from raykeep.domain.errors import (
     ChangeRefused,
     IdentifiersDiffer,
     InstanceRefused,
-    MalformedDataSet,
     SOPClassRefused,
 )
 from raykeep.domain.facility import FacilityName
@@ -27,6 +28,7 @@ from raykeep.services.manifest import encode_manifest
 
 Buffer = bytes | bytearray | memoryview
 
+_PATIENT_ID = UNIQUE_KEY[Level.PATIENT].tag
 _SAME_UID_OTHER_CONTENT = "the SOP Instance UID is stored already with other content"
 
 
@@ -183,7 +185,7 @@ def _screen(op: Operation, head: Head, arrival: Arrival, settings: IngestSetting
     if finding := first_refusal(head):
         raise InstanceRefused(uid, finding)
     patient = op.index.study_patient(arrival.facility, head.study_instance_uid)
-    conflict = patient is not None and patient != head.patient_id
+    conflict = patient is not None and patient != patient_id(head)
     return quarantine_finding(head, patient_conflict=conflict) or ""
 
 
@@ -223,7 +225,7 @@ def _seal(
         sealed = op.vault.put(place, body, manifest)
     except _AlreadyStored:
         return None
-    patient = op.vault.pseudonym(arrival.facility, head.patient_id) if head.patient_id else ""
+    patient = pseudonym_of(op, head, arrival.facility)
     op.note(
         patient=patient,
         count=1,
@@ -236,6 +238,17 @@ def _seal(
     return instance_from(
         op, head, arrival, provenance, sealed, patient, finding, body.scanner.fragments
     )
+
+
+def patient_id(head: Head) -> str:
+    """Patient ID, empty without one."""
+    return head.attributes.values.get(_PATIENT_ID, "")
+
+
+def pseudonym_of(op: Operation, head: Head, facility: FacilityName) -> str:
+    """What the trail calls the patient, empty without a Patient ID."""
+    known = patient_id(head)
+    return op.vault.pseudonym(facility, known) if known else ""
 
 
 def instance_from(
@@ -258,11 +271,47 @@ def instance_from(
         transfer_syntax_uid=arrival.transfer_syntax_uid,
         attributes=head.attributes,
         sealed=sealed,
-        sealed_header=op.vault.seal_header(sealed, head.packed()),
+        sealed_header=op.vault.seal_header(
+            arrival.facility,
+            head.study_instance_uid,
+            sealed.key.object_id,
+            pack_header(arrival.transfer_syntax_uid, head),
+        ),
         provenance=provenance,
         patient_pseudonym=patient,
         state=InstanceState.QUARANTINED if finding else InstanceState.STORED,
         finding=finding,
-        pixel_data_offset=head.pixel_data_offset,
+        pixel_data_offset=head.pixel_data.offset if head.pixel_data else None,
         fragments=fragments,
     )
+
+
+def _stored(verdict: Verdict, head: Head, finding: str = "") -> Stored:
+    return Stored(
+        verdict, head.sop_class_uid, head.sop_instance_uid, head.study_instance_uid, finding
+    )
+
+
+def _after_a_race(
+    enforcer: Enforcer,
+    actor: Actor,
+    action: Action,
+    instance: Instance,
+    settings: IngestSettings,
+) -> Stored:
+    """The same UID was stored while this body came in: the same content is a duplicate.
+
+    The blob that was sealed for nothing is left to the sweeper.
+    """
+    uid = instance.sop_instance_uid
+    ids = (instance.sop_class_uid, uid, instance.study_instance_uid)
+    with enforcer.operation(actor, action) as op:
+        known = op.index.same_instance(instance.facility, uid)
+        op.note(facility=instance.facility, count=1, details={"sop_instance_uid": uid, "raced": 1})
+        if known is not None and known[0] == instance.sealed.digest:
+            return Stored(Verdict.DUPLICATE, *ids)
+        if settings.conflicts == "refuse":
+            raise InstanceRefused(uid, _SAME_UID_OTHER_CONTENT)
+        finding = _SAME_UID_OTHER_CONTENT
+        op.change(AddInstance(replace(instance, state=InstanceState.QUARANTINED, finding=finding)))
+    return Stored(Verdict.QUARANTINED, *ids, finding)

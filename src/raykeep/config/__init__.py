@@ -1,0 +1,1 @@
+"""Settings and the data directory: what is where, and what an operator chose."""

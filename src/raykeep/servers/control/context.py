@@ -1,0 +1,76 @@
+"""What every command has at hand."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from raykeep.domain.access import Actor, ActorKind, Door, Origin, Role
+from raykeep.enforcement.door import Enforcer
+from raykeep.ports.clock import Clock
+from raykeep.services.audit_review import TrailKeys
+from raykeep.services.ingest import IngestSettings
+
+Plain = dict[str, Any]
+"""What JSON can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long command has come."""
+
+    done: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a command.
+
+    Attributes:
+        result: For `--json`, and for the command line to print.
+        exit_code: 0 done, 1 done and it found something wrong.
+    """
+
+    result: Plain
+    exit_code: int = 0
+
+
+Steps = Iterator[Progress | Finished]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The archive that commands work on.
+
+    Attributes:
+        enforcer: The door.
+        clock: Time.
+        ingest: How instances are taken in.
+        trail_keys: Who signs the trail.
+        facts: What the archive tells of itself: id, version, ports, paths; no secret.
+        ca_bundle: File with the certificates that peers must trust.
+        tls_certificates: Gives the archive's own certificates, (name, PEM).
+        database_facts: Gives engine and revision.
+    """
+
+    enforcer: Enforcer
+    clock: Clock
+    ingest: IngestSettings
+    trail_keys: TrailKeys
+    facts: Plain
+    ca_bundle: Path
+    tls_certificates: Callable[[], list[tuple[str, str]]]
+    database_facts: Callable[[], dict[str, str]]
+
+
+def local_operator(user: str) -> Actor:
+    """Whoever may run commands on the host, by the name of the operating system."""
+    return Actor(
+        ActorKind.LOCAL_OPERATOR,
+        user,
+        frozenset({Role.LOCAL_OPERATOR}),
+        frozenset(),
+        Origin(Door.COMMAND_LINE),
+        all_facilities=True,
+    )
