@@ -36,7 +36,6 @@ Read = Callable[[ByteRange], bytes]
 """Gives the stored bytes of a range, all of them, or raises `IntegrityError`."""
 
 MAX_MANIFEST = 32 * 1024 * 1024  # bytes
-READ_CHUNKS = 4  # fetched at a time when a long range is opened
 SEAL_RANDOM = NONCE_PREFIX_LENGTH + KEY_LENGTH
 """Random bytes that one object takes."""
 
@@ -257,13 +256,11 @@ class Opener:
 
     def _chunks(self, first: int, stop: int, length: int) -> Iterator[bytes]:
         last = chunk_count(length) - 1
-        for begin in range(first, stop, READ_CHUNKS):
-            end = min(begin + READ_CHUNKS, stop)
-            raw = memoryview(self._fetch(stored_chunks(begin, end, length)))
-            for number in range(begin, end):
-                sealed = raw[(number - begin) * SEALED_CHUNK :][:SEALED_CHUNK]
-                flag = Flag.LAST if number == last else Flag.DATA
-                yield self._open(f"chunk {number}", number, flag, sealed)
+        for number in range(first, stop):
+            # One at a time: a buffer below malloc's mmap threshold (128 KiB) costs no page faults.
+            sealed = self._fetch(stored_chunks(number, number + 1, length))
+            flag = Flag.LAST if number == last else Flag.DATA
+            yield self._open(f"chunk {number}", number, flag, sealed)
 
     def _fetch(self, span: ByteRange) -> bytes:
         raw = self._read(span)
@@ -271,7 +268,7 @@ class Opener:
             raise self._damaged(f"it ends before byte {span.stop}")
         return raw
 
-    def _open(self, part: str, counter: int, flag: Flag, sealed: bytes | memoryview) -> bytes:
+    def _open(self, part: str, counter: int, flag: Flag, sealed: bytes) -> bytes:
         unique = nonce(self.header.nonce_prefix, counter, flag)
         try:
             return self._cipher.decrypt(unique, sealed, self._associated)
