@@ -1,0 +1,51 @@
+"""How many connections there may be: in all, and from one address."""
+
+from collections import Counter
+from ipaddress import IPv6Address, ip_address
+
+_HOST_BITS = 64  # of an IPv6 address: one customer has them all
+
+
+def source_of(peer: object) -> str:
+    """What a peer counts as: its IPv4 address, or its IPv6 network of 64 bits."""
+    text = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+    if ":" not in text:
+        return text
+    address = ip_address(text.partition("%")[0])
+    if not isinstance(address, IPv6Address):
+        return text
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{int(address) >> _HOST_BITS:x}/64"
+
+
+class Seats:
+    """Counts connections."""
+
+    def __init__(self, total: int, per_source: int) -> None:
+        self._total = total
+        self._per_source = per_source
+        self._taken: Counter[str] = Counter()
+        self.count = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no seat left for anybody."""
+        return self.count >= self._total
+
+    def take(self, source: str) -> bool:
+        """Take a seat; False when there is none left, or none left for `source`."""
+        if self.full or self._taken[source] >= self._per_source:
+            if not self._taken[source]:
+                del self._taken[source]
+            return False
+        self._taken[source] += 1
+        self.count += 1
+        return True
+
+    def release(self, source: str) -> None:
+        """Give a seat back."""
+        self.count -= 1
+        self._taken[source] -= 1
+        if not self._taken[source]:
+            del self._taken[source]
