@@ -152,11 +152,11 @@ class Association:
                 found = framing.next()
                 if found is None:
                     return None
-                if type(found) is DataFragment:
+                if isinstance(found, DataFragment):
                     return found
-                if type(found) is PDUHeader:
+                if isinstance(found, PDUHeader):
                     self._on_header(found)
-                elif type(found) is PDUBody:
+                else:
                     self._on_body(found)
             except AssociationRefused as refusal:
                 self._machine.refuse(refusal)
@@ -263,7 +263,7 @@ class Association:
                 self._machine.perform(Event.Evt14, pdu)
             case Abort():
                 self._machine.perform(Event.Evt15, pdu)
-            case AssociateRQ():
+            case _:
                 msg = "a request is given to Association.requestor and sent by connected()"
                 raise ValueError(msg)
 

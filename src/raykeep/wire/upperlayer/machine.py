@@ -119,8 +119,8 @@ class Machine:
                 raise ValueError(msg)
 
     def _confirm(self, answer: AssociateAC) -> None:
-        if self.request is not None:
-            self.contexts = interpret(self.request, answer)
+        # A requestor has a request; the acceptor never comes here.
+        self.contexts = interpret(self.request, answer) if self.request is not None else {}
         self.framing.context_ids = frozenset(self.contexts)
         self.peer_information = answer.user_information
         self._tell(AssociationAccepted(answer, self.contexts), State.Sta6)
@@ -149,27 +149,24 @@ class Machine:
 
     def _abort_by(self, action: Action, pdu: PDU | None) -> None:
         """The actions of PS3.8 table 9-9."""
-        match action:
-            case Action.AA_1:
-                if isinstance(pdu, Abort):  # the local user's wish
-                    self._queue(pdu, State.Sta13)
-                else:
-                    self._tell(self.violation, State.Sta13)
-                    self._queue(Abort(), State.Sta13)
-            case Action.AA_3:
-                if isinstance(pdu, Abort):
-                    self.events.append(Aborted(pdu.source, pdu.reason))
-                self.enter(State.Sta1)
-            case Action.AA_4:
+        match action, pdu:
+            case Action.AA_1, Abort() as wish:  # the local user's
+                self._queue(wish, State.Sta13)
+            case Action.AA_1, _:
+                self._tell(self.violation, State.Sta13)
+                self._queue(Abort(), State.Sta13)
+            case Action.AA_3, Abort() as abort:
+                self._tell(Aborted(abort.source, abort.reason), State.Sta1)
+            case Action.AA_4, _:
                 self._tell(ConnectionLost(), State.Sta1)
-            case Action.AA_6:
+            case Action.AA_6, _:
                 pass  # the association is over: PDUs on their way are ignored
-            case Action.AA_7:
+            case Action.AA_7, _:
                 # Once is enough: what follows is passed over, so that a flood
                 # of PDUs draws no flood of answers.
                 self._queue(self._provider_abort(), State.Sta13)
                 self.framing.stop()
-            case Action.AA_8:
+            case Action.AA_8, _:
                 self._tell(self.violation, State.Sta13)
                 self._queue(self._provider_abort(), State.Sta13)
             case _:  # AA-2, AA-5

@@ -385,6 +385,17 @@ def test_data_on_its_way_is_passed_over_when_we_abort_in_the_middle():
     assert association.is_closed
 
 
+def test_pdus_after_our_abort_are_passed_over_in_pieces_too():
+    association = in_state(State.Sta13)
+    raw = encode(DataTF((PDV(1, True, False, b"x" * 100),))) + encode(answer())
+
+    for at in range(0, len(raw), 7):
+        assert receive(association, raw[at : at + 7]) == []
+    receive(association, Abort())
+
+    assert association.is_closed
+
+
 def test_pdus_after_our_abort_draw_one_answer_at_most():
     association = in_state(State.Sta13)
 
