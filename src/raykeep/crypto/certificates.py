@@ -1,330 +1,279 @@
-"""The archive's private certificate authority: certificates made (RFC 5280).
+"""Certificates and requests that others bring: read within limits, and judged.
 
-A root (10 years, path length 1) signs an issuing authority (2 years), which signs servers and
-devices. Whoever trusts the root alone accepts a peer that sends its own certificate and the
-issuing authority's: that is the chain given out everywhere.
+Bytes of a peer: every text that comes out of here is cut and made printable.
 """
 
-import ipaddress
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
-from urllib.parse import quote
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import TypeVar
+from urllib.parse import unquote
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from raykeep.crypto.certificate_reading import read_request
-from raykeep.domain.access import Address
 from raykeep.domain.ae_title import AETitle
-from raykeep.domain.errors import InvalidInput, shown
+from raykeep.domain.errors import InvalidAETitle, InvalidInput, shown
 
-ROOT_DAYS = 3_653  # 10 years
-ISSUING_DAYS = 730
-SERVER_DAYS = 90
-MAX_DEVICE_DAYS = 730
-SKEW = timedelta(hours=1)  # a peer's clock may be behind ours by so much
-DEVICE_URI = "urn:raykeep:aet:"
+MAX_LENGTH = 65_536  # bytes or characters of what is read
+MAX_SUBJECT = 200  # characters shown of a subject
+MAX_NAME = 253  # characters shown of one of its other names; a DNS name is no longer
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192  # longer keys cost more to check than any peer should make us pay
 
-_RSA_BITS = 3072
-_RSA_EXPONENT = 65_537
-_MAX_COMMON_NAME = 64  # characters, RFC 5280 annex A.1
-_MAX_DNS_NAME = 253  # characters
-# Underscores are no host names by RFC 1123, but container platforms make such names.
-_LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DEVICE_URI = "urn:raykeep:aet:"
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_HASHES = ("sha256", "sha384", "sha512")
+_CLIENT_PURPOSES = frozenset(
+    {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+)
 
-_PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-_PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-
-
-class ServerKeyKind(StrEnum):
-    """The two keys that a server shows, so that old and new clients find one they know."""
-
-    RSA = "rsa"  # 3072 bits
-    P256 = "p256"
+# What `cryptography` raises on bytes that are no certificate, or carry what it does not know.
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 
 
 @dataclass(frozen=True, slots=True)
-class CertifiedKey:
-    """A private key and its certificates.
+class PeerCertificate:
+    """What a certificate says of its holder.
 
     Attributes:
-        private_key_pem: The key, PEM (PKCS #8, not encrypted).
-        chain_pem: What a peer is shown: the certificate, then those above it without the root.
+        sha256: Fingerprint of the DER, hexadecimal.
+        ae_titles: Titles from SANs `URI:urn:raykeep:aet:…`; empty for the hospital's own.
+        not_before: Start of validity.
+        not_after: End of validity.
+        subject: Distinguished name (RFC 4514), cut and made printable.
     """
 
-    private_key_pem: str = field(repr=False)
-    chain_pem: str
-
-    @property
-    def certificate_pem(self) -> str:
-        """The certificate alone."""
-        return self.chain_pem[: self.chain_pem.index(_END) + len(_END)]
-
-    def pem(self) -> str:
-        """Key and chain in one text, as OpenSSL reads it from one file."""
-        return self.private_key_pem + self.chain_pem
-
-    @classmethod
-    def parse(cls, pem: str) -> "CertifiedKey":
-        """Read what `pem` wrote."""
-        start = pem.index("-----BEGIN CERTIFICATE-----")
-        return cls(pem[:start], pem[start:])
+    sha256: str
+    ae_titles: tuple[AETitle, ...]
+    not_before: datetime
+    not_after: datetime
+    subject: str
 
 
-_END = "-----END CERTIFICATE-----\n"
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What an operator wants to know of a certificate.
 
-
-def make_root(archive: str, now: datetime) -> CertifiedKey:
-    """A root authority, P-384, self-signed.
-
-    Args:
-        archive: What tells this archive from others, in the subject.
-        now: The time, aware.
+    Attributes:
+        subject: Distinguished name (RFC 4514).
+        issuer: Of who signed it.
+        sha256: Fingerprint of the DER, hexadecimal.
+        not_before: Start of validity.
+        not_after: End of validity.
+        key: For example `RSA 3072` or `secp256r1`.
+        names: DNS names, addresses and URIs that it is good for.
     """
-    key = ec.generate_private_key(ec.SECP384R1())
-    name = _name(f"Raykeep root {archive}")
-    start = now - SKEW
-    builder = _builder(name, name, key.public_key(), start, start + timedelta(days=ROOT_DAYS))
-    builder = _as_authority(builder, key.public_key(), key.public_key(), path_length=1)
-    certificate = builder.sign(key, SHA384())
-    return CertifiedKey(_key_pem(key), _pem(certificate))
+
+    subject: str
+    issuer: str
+    sha256: str
+    not_before: datetime
+    not_after: datetime
+    key: str
+    names: tuple[str, ...]
 
 
-def make_issuing(root: CertifiedKey, archive: str, now: datetime) -> CertifiedKey:
-    """An issuing authority, P-384, signed by the root.
+@dataclass(frozen=True, slots=True)
+class OwnCertificate:
+    """A certificate that the hospital made for a device, once it is found good.
+
+    Attributes:
+        sha256: Fingerprint of the DER, hexadecimal.
+        pem: The certificate alone, PEM.
+        not_after: End of validity.
+    """
+
+    sha256: str
+    pem: str
+    not_after: datetime
+
+
+def fingerprint(der: bytes) -> str:
+    """SHA-256 of a certificate's DER, hexadecimal."""
+    return sha256(der).hexdigest()
+
+
+def parse_peer(der: bytes) -> PeerCertificate:
+    """Read the certificate that a TLS peer showed; whom to trust is not decided here.
 
     Raises:
-        InvalidInput: the root has ended.
+        InvalidInput: the bytes are not a certificate.
     """
-    root_certificate, root_key = _loaded(root)
-    key = ec.generate_private_key(ec.SECP384R1())
-    name = _name(f"Raykeep issuing {archive}")
-    start, end = _validity(now, ISSUING_DAYS, root_certificate)
-    builder = _builder(name, root_certificate.subject, key.public_key(), start, end)
-    builder = _as_authority(builder, key.public_key(), root_key.public_key(), path_length=0)
-    return CertifiedKey(_key_pem(key), _pem(builder.sign(root_key, SHA384())))
+    certificate = _read(der)
+    return PeerCertificate(
+        fingerprint(der),
+        tuple(_titles(_alternatives(certificate))),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        _text(certificate.subject),
+    )
 
 
-def issue_server(
-    issuing: CertifiedKey,
-    kind: ServerKeyKind,
-    *,
-    now: datetime,
-    dns_names: Sequence[str] = (),
-    addresses: Sequence[Address] = (),
-    days: int = SERVER_DAYS,
-) -> CertifiedKey:
-    """A server's key and certificate.
-
-    Args:
-        issuing: Who signs.
-        kind: RSA-3072 or P-256.
-        now: The time, aware.
-        dns_names: Names that clients know the server by; `localhost` is always added.
-        addresses: Addresses likewise; `127.0.0.1` and `::1` are always added.
-        days: Validity, at most 90.
+def certificate_facts(pem: str) -> CertificateFacts:
+    """What an operator wants to know of a certificate: of the first one in a PEM text.
 
     Raises:
-        InvalidInput: a name is none, or the validity is longer, or the issuer has ended.
+        InvalidInput: there is none.
     """
-    if not 1 <= days <= SERVER_DAYS:
-        msg = f"a server certificate is valid for 1 to {SERVER_DAYS} days, not {days}"
+    certificate = _first(pem)
+    key = certificate.public_key()
+    kind = type(key).__name__
+    if isinstance(key, rsa.RSAPublicKey):
+        kind = f"RSA {key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        kind = key.curve.name
+    names = [shown(str(name.value), MAX_NAME)[1:-1] for name in _alternatives(certificate)]
+    return CertificateFacts(
+        _text(certificate.subject),
+        _text(certificate.issuer),
+        fingerprint(certificate.public_bytes(Encoding.DER)),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        kind,
+        tuple(names),
+    )
+
+
+def check_own_certificate(pem: str, now: datetime) -> OwnCertificate:
+    """Judge a certificate that the hospital made for a device, before it is relied on.
+
+    Args:
+        pem: The certificate; what follows it in the text, such as its chain, is passed over.
+        now: The time, aware.
+
+    Raises:
+        InvalidInput: it is not one, is not valid now, is an authority's, is not for clients, or
+            its key or its signature is too weak.
+    """
+    if "PRIVATE KEY" in pem:
+        msg = "the text holds a private key. Give the certificate alone, and keep the key secret"
         raise InvalidInput(msg)
-    names = _server_names(dns_names)
-    key: _PrivateKey
-    if kind is ServerKeyKind.RSA:
-        key = rsa.generate_private_key(_RSA_EXPONENT, _RSA_BITS)
+    certificate = _first(pem)
+    try:
+        _judge_key(certificate.public_key())
+        hashed = certificate.signature_hash_algorithm
+        constraints = _extension(certificate, x509.BasicConstraints)
+        purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+    flaw = ""
+    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+        flaw = f"is valid until {certificate.not_valid_after_utc.date()}, not today"
+    elif hashed is not None and hashed.name not in _HASHES:  # None: EdDSA
+        flaw = "is signed with a hash weaker than SHA-256"
+    elif constraints is not None and constraints.ca:
+        flaw = "is one of a certificate authority"
+    elif purposes is not None and not _CLIENT_PURPOSES.intersection(purposes):
+        flaw = "is not for clients (extended key usage)"
+    if flaw:
+        msg = f"the device's certificate {flaw}. Have another one made"
+        raise InvalidInput(msg)
+    return OwnCertificate(
+        fingerprint(certificate.public_bytes(Encoding.DER)),
+        certificate.public_bytes(Encoding.PEM).decode(),
+        certificate.not_valid_after_utc,
+    )
+
+
+def read_request(pem: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    """The public key of a certificate request (PKCS #10), once it is found good.
+
+    Raises:
+        InvalidInput: it is not a request, its own signature does not fit, or its key is weak.
+    """
+    if len(pem) > MAX_LENGTH:
+        msg = f"the certificate request is longer than {MAX_LENGTH} characters"
+        raise InvalidInput(msg)
+    try:
+        request = x509.load_pem_x509_csr(pem.encode())
+        key = request.public_key()
+        _judge_key(key)
+        hashed = request.signature_hash_algorithm
+        is_signed = request.is_signature_valid
+    except _UNREADABLE as error:
+        msg = "the text is not a certificate request (PKCS #10, PEM). Make it anew at the device"
+        raise InvalidInput(msg) from error
+    if hashed is None or hashed.name not in _HASHES or not is_signed:
+        msg = "the certificate request is not signed by its own key with SHA-256 or better"
+        raise InvalidInput(msg)
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise InvalidInput(_WEAK_KEY)
+    return key
+
+
+_NOT_A_CERTIFICATE = "the bytes are not a certificate (X.509). Give one as PEM or DER"
+_WEAK_KEY = (
+    f"the key is too weak or of a kind not taken: RSA of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, "
+    "or a curve of P-256, P-384, P-521. Make a new one at the device"
+)
+
+
+def _judge_key(key: object) -> None:
+    if isinstance(key, rsa.RSAPublicKey):
+        strong = MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS
     else:
-        key = ec.generate_private_key(ec.SECP256R1())
-    loopback: list[Address] = [ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1")]
-    every = dict.fromkeys([*addresses, *loopback])
-    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
-    alternatives += [x509.IPAddress(address) for address in every]
-    issuer, issuer_key = _loaded(issuing)
-    start, end = _validity(now, days, issuer)
-    common_name = next(name for name in names if len(name) <= _MAX_COMMON_NAME)
-    builder = _builder(_name(common_name), issuer.subject, key.public_key(), start, end)
-    builder = _as_leaf(builder, key.public_key(), issuer_key.public_key(), alternatives)
-    certificate = _pem(builder.sign(issuer_key, SHA256()))
-    return CertifiedKey(_key_pem(key), certificate + issuing.certificate_pem)
+        strong = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES
+    if not strong:
+        raise InvalidInput(_WEAK_KEY)
 
 
-def issue_device(
-    issuing: CertifiedKey,
-    ae_title: AETitle,
-    *,
-    now: datetime,
-    days: int,
-    csr_pem: str | None = None,
-) -> CertifiedKey:
-    """A device's certificate, SAN `URI:urn:raykeep:aet:AET`, for client and server use.
-
-    Args:
-        issuing: Who signs.
-        ae_title: Whose it is; nothing that a request says of names is taken over.
-        now: The time, aware.
-        days: Validity; it never outlasts the issuer's.
-        csr_pem: A certificate request (PKCS #10); without one a P-256 key is made.
-
-    Returns:
-        With an empty `private_key_pem` when the device brought a request of its own.
-
-    Raises:
-        InvalidInput: the request is not one, or its signature or key is too weak; or `days` is
-            not 1 to 730; or the issuer has ended.
-    """
-    if not 1 <= days <= MAX_DEVICE_DAYS:
-        msg = f"a device certificate is valid for 1 to {MAX_DEVICE_DAYS} days, not {days}"
-        raise InvalidInput(msg)
-    private_key_pem = ""
-    public_key: _PublicKey
-    if csr_pem is None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        public_key, private_key_pem = key.public_key(), _key_pem(key)
-    else:
-        public_key = read_request(csr_pem)
-    issuer, issuer_key = _loaded(issuing)
-    uri = x509.UniformResourceIdentifier(DEVICE_URI + quote(ae_title.value, safe=""))
-    start, end = _validity(now, days, issuer)
-    builder = _builder(_name(ae_title.value), issuer.subject, public_key, start, end)
-    builder = _as_leaf(builder, public_key, issuer_key.public_key(), [uri])
-    certificate = _pem(builder.sign(issuer_key, SHA256()))
-    return CertifiedKey(private_key_pem, certificate + issuing.certificate_pem)
+def _read(der: bytes) -> x509.Certificate:
+    if len(der) > MAX_LENGTH:
+        raise InvalidInput(_NOT_A_CERTIFICATE)
+    try:
+        return x509.load_der_x509_certificate(der)
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
 
 
-# --- parts -------------------------------------------------------------------------------------
+def _first(pem: str) -> x509.Certificate:
+    """The first certificate of a PEM text."""
+    if len(pem) > MAX_LENGTH:
+        raise InvalidInput(_NOT_A_CERTIFICATE)
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
 
 
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    public_key: _PublicKey,
-    start: datetime,
-    end: datetime,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
-    )
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
-def _as_authority(
-    builder: x509.CertificateBuilder,
-    own: _PublicKey,
-    issuer: _PublicKey,
-    *,
-    path_length: int,
-) -> x509.CertificateBuilder:
-    usage = _usage(key_cert_sign=True, crl_sign=True)
-    builder = builder.add_extension(
-        x509.BasicConstraints(ca=True, path_length=path_length), critical=True
-    )
-    return _identified(builder.add_extension(usage, critical=True), own, issuer)
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
-def _as_leaf(
-    builder: x509.CertificateBuilder,
-    own: _PublicKey,
-    issuer: _PublicKey,
-    alternatives: list[x509.GeneralName],
-) -> x509.CertificateBuilder:
-    # Both: devices answer C-MOVE sub-operations, and the archive itself calls others.
-    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    # Signing alone: every suite that we take agrees on keys by (EC)DHE, none by RSA.
-    builder = (
-        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-    )
-    return _identified(builder, own, issuer)
+def _alternatives(certificate: x509.Certificate) -> list[x509.GeneralName]:
+    try:
+        return list(_extension(certificate, x509.SubjectAlternativeName) or ())
+    except _UNREADABLE as error:
+        raise InvalidInput(_NOT_A_CERTIFICATE) from error
 
 
-def _identified(
-    builder: x509.CertificateBuilder, own: _PublicKey, issuer: _PublicKey
-) -> x509.CertificateBuilder:
-    """Add the identifiers by which chains are built (RFC 5280 sections 4.2.1.1 and 4.2.1.2)."""
-    return builder.add_extension(
-        x509.SubjectKeyIdentifier.from_public_key(own), critical=False
-    ).add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
+def _titles(names: list[x509.GeneralName]) -> list[AETitle]:
+    titles = []
+    for name in names:
+        text = name.value if isinstance(name, x509.UniformResourceIdentifier) else ""
+        # The first two parts of a URN know no case (RFC 8141 section 3.1).
+        if text[: len(_DEVICE_URI)].lower() != _DEVICE_URI:
+            continue
+        try:
+            titles.append(AETitle(unquote(text[len(_DEVICE_URI) :], errors="strict")))
+        except (InvalidAETitle, UnicodeDecodeError) as error:
+            msg = "the certificate names a device by what is not an AE title"
+            raise InvalidInput(msg) from error
+    return titles
 
 
-def _usage(
-    *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
-) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Raykeep"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_MAX_COMMON_NAME]),
-        ]
-    )
-
-
-def _server_names(dns_names: Sequence[str]) -> list[str]:
-    """The names without repetition, `localhost` among them."""
-    names: dict[str, None] = {}
-    for given in [*dns_names, "localhost"]:
-        name = given.lower().rstrip(".")
-        if len(name) > _MAX_DNS_NAME or _DNS_NAME.fullmatch(name) is None:
-            msg = f"{shown(given)} is not a DNS name. Correct it in the settings"
-            raise InvalidInput(msg)
-        names[name] = None
-    return list(names)
-
-
-def _validity(now: datetime, days: int, issuer: x509.Certificate) -> tuple[datetime, datetime]:
-    """Start and end: so many days in all, but never beyond the issuer's end."""
-    if issuer.not_valid_after_utc <= now:
-        msg = "the certificate authority has ended; renew it first (`raykeep tls rotate`)"
-        raise InvalidInput(msg)
-    start = now - SKEW
-    return start, min(start + timedelta(days=days), issuer.not_valid_after_utc)
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(Encoding.PEM).decode()
-
-
-def _key_pem(key: _PrivateKey) -> str:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
-def _loaded(
-    authority: CertifiedKey,
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = load_pem_private_key(authority.private_key_pem.encode(), password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        msg = "the key of a certificate authority is one on P-384"
-        raise TypeError(msg)
-    return x509.load_pem_x509_certificate(authority.certificate_pem.encode()), key
+def _text(name: x509.Name) -> str:
+    try:
+        return shown(name.rfc4514_string(), MAX_SUBJECT)[1:-1]
+    except _UNREADABLE:
+        return "(unreadable)"

@@ -30,7 +30,7 @@ class InclusionProof:
         tree_size: Leaves of the checkpoint's tree.
         hashes: Sibling hashes from the leaf up, 32 bytes each.
         checkpoint: The checkpoint, a signed note.
-        entry: Canonical JSON of the record; it is not part of the text form.
+        entry: What was sealed; it is not part of the text form.
     """
 
     leaf_index: int

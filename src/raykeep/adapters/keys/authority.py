@@ -11,8 +11,8 @@ from raykeep.adapters.keys.names import (
     TLS_P256,
     TLS_RSA,
 )
-from raykeep.crypto.certificate_reading import CertificateFacts, describe, read_chain
-from raykeep.crypto.certificates import (
+from raykeep.crypto.certificates import CertificateFacts, certificate_facts
+from raykeep.crypto.issuing import (
     ISSUING_DAYS,
     SERVER_DAYS,
     CertifiedKey,
@@ -89,7 +89,7 @@ class LocalAuthority:
         certified = issue_device(
             self._get(CA_ISSUING), ae_title, now=now, days=days, csr_pem=csr_pem
         )
-        facts = describe(read_chain(certified.chain_pem)[0])
+        facts = certificate_facts(certified.chain_pem)
         private_key = certified.private_key_pem or None
         return IssuedCertificate(certified.chain_pem, private_key, facts.sha256, facts.not_after)
 
@@ -116,7 +116,7 @@ class LocalAuthority:
     def certificates(self) -> dict[str, CertificateFacts]:
         """Facts of the authorities' and the server's certificates, by name of the secret."""
         return {
-            name: describe(read_chain(self._get(name).certificate_pem)[0])
+            name: certificate_facts(self._get(name).certificate_pem)
             for name in (CA_ROOT, CA_ISSUING, TLS_RSA, TLS_P256)
             if self._has(name)
         }
@@ -153,20 +153,20 @@ class LocalAuthority:
             text = self._keyring.get(CA_ISSUING_BEFORE).decode()
             end = "-----END CERTIFICATE-----\n"
             pems += [part + end for part in text.split(end) if part]
-        alive = [pem for pem in pems if describe(read_chain(pem)[0]).not_after > now]
+        alive = [pem for pem in pems if certificate_facts(pem).not_after > now]
         self._keyring.put(CA_ISSUING_BEFORE, "".join(alive).encode())
 
     def _is_good(self, name: str, dns_names: Sequence[str], addresses: Sequence[Address]) -> bool:
         if not self._has(name):
             return False
-        facts = describe(read_chain(self._get(name).certificate_pem)[0])
+        facts = certificate_facts(self._get(name).certificate_pem)
         named = {one.lower().rstrip(".") for one in dns_names} | {str(one) for one in addresses}
         loopback = {"localhost", "127.0.0.1", "::1"}
         ends_later = facts.not_after - self._clock.now() > RENEW_SERVER
         return ends_later and set(facts.names) == named | loopback
 
     def _end(self, name: str) -> datetime:
-        return describe(read_chain(self._get(name).certificate_pem)[0]).not_after
+        return certificate_facts(self._get(name).certificate_pem).not_after
 
     def _has(self, name: str) -> bool:
         return self._keyring.has(name)
