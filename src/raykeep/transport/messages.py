@@ -1,5 +1,6 @@
 """DIMSE messages over one pump: what a service class user or provider talks through."""
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -31,6 +32,8 @@ class Messages:
         self._reader = MessageReader(max_command_length)
         self._early: deque[AssociationEvent] = deque()  # seen while looking for a cancel
         self.ending: AssociationEvent | None = None  # how the association ended
+        self._is_waiting = False  # for a command; read by other threads, as is the next one
+        self._finishing = ""  # why
         self.fault = ""  # what the peer did against PS3.7, or why we ended it
 
     @property
@@ -43,11 +46,15 @@ class Messages:
 
         A release that the peer asks for is granted here.
         """
+        self._is_waiting = True
+        # Asked after that is said, as `finish` asks the other way round: one of them sees it.
+        if self._finishing:
+            self._pump.interrupt(self._finishing)
         while True:
             found = self._next_message()
             if not isinstance(found, DataSetFragment):
+                self._is_waiting = False
                 return found
-            # Only an answered message's data set gets here, and that is read to its end.
 
     def data_set(self) -> Iterator[memoryview]:
         """The pieces of the data set that the last command announced.
@@ -63,6 +70,19 @@ class Messages:
             if not isinstance(found, DataSetFragment):
                 raise ProtocolError(f"the association ended within a data set: {self.how_ended}")
             yield found.data
+
+    def pass_over_data_set(self, max_length: int, timeout: float) -> None:
+        """Read what is left of the data set without looking at it, so that an answer can go out.
+
+        Raises:
+            ProtocolError: there is more than `max_length` bytes of it, it takes longer than
+                `timeout` seconds, or the association ended within it.
+        """
+        length, deadline = 0, time.monotonic() + timeout
+        for piece in self.data_set():
+            length += len(piece)
+            if length > max_length or time.monotonic() > deadline:
+                raise ProtocolError("what follows a refused request is too long to be passed over")
 
     def send(
         self, context_id: int, command: Command, data: Iterable[BytesLike] | None = None
@@ -98,10 +118,11 @@ class Messages:
                 while a request is outstanding.
         """
         while (event := self._pump.waiting_event()) is not None:
-            if not isinstance(event, DataFragment):
+            if isinstance(event, ReleaseRequested):
                 self._early.append(event)
-                if isinstance(event, ReleaseRequested):
-                    return True
+                return True
+            if not isinstance(event, DataFragment):
+                self.ending = self.ending or event
                 break
             message = self._fed(event)
             if message is None:
@@ -113,9 +134,20 @@ class Messages:
                 break
             if message.command.message_id_being_responded_to == message_id:
                 return True
-        if not self._association.is_established:
+        if self.has_ended:
             raise ProtocolError("the association ended within an operation")
         return False
+
+    def finish(self, why: str) -> None:
+        """End the association from another thread: after the request at hand, if there is one."""
+        self._finishing = why
+        if self._is_waiting and self._reader.is_idle:
+            self._pump.interrupt(why)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can be answered any more."""
+        return not self._association.is_established
 
     @property
     def how_ended(self) -> str:
