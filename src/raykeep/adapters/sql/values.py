@@ -1,0 +1,104 @@
+"""From values of the domain to values of columns, and back."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from raykeep.domain.names import NameGroups, name_groups
+
+# A sender may break the lengths of PS3.5 table 6.2-1; an index entry has room for so much.
+LONGEST_VALUE = 512  # characters of one value that is searched by; the rest is not searched
+LONGEST_TEXT = 16_384  # characters of all that stands in one attribute
+MOST_VALUES = 256  # of one attribute, and items of one sequence
+
+NO_NUMBER = 2**31  # sorts behind every IS value (PS3.5 6.2)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DATE = re.compile(r"[0-9]{8}", re.ASCII)
+_TIME = re.compile(r"([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]{1,6}))?)?)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Whole microseconds of Unix time; exact, unlike a float."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_moment(microseconds: int) -> datetime:
+    """The moment, UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def some_moment(microseconds: int | None) -> datetime | None:
+    """The moment, if there is one."""
+    return None if microseconds is None else to_moment(microseconds)
+
+
+def some_microseconds(moment: datetime | None) -> int | None:
+    """Microseconds of the moment, if there is one."""
+    return None if moment is None else to_microseconds(moment)
+
+
+def clean(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Text that both engines can hold: no NUL, no lone surrogate, not too long."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text[:longest]
+
+
+def is_storable(text: str) -> bool:
+    """Whether a stored text can be equal to this one; a key that cannot matches nothing."""
+    if "\0" in text:
+        return False
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def padded_time(text: str) -> str | None:
+    """A TM value as `HHMMSS.FFFFFF`, its earliest moment; None when it is no time.
+
+    Colons of the old form (PS3.5 6.2, TM, note 1) are passed over.
+    """
+    found = _TIME.fullmatch(text.replace(":", "").rstrip())
+    if found is None:
+        return None
+    hour, minute, second, fraction = found.groups("")
+    return f"{hour}{minute or '00'}{second or '00'}.{fraction:0<6}"
+
+
+def is_date(text: str) -> bool:
+    """Whether the text is eight digits, `YYYYMMDD`."""
+    return _DATE.fullmatch(text) is not None
+
+
+def year_of(date: str | None) -> int:
+    """Year of a DA value, 0 when it has none."""
+    return int(date[:4]) if date is not None and is_date(date) else 0
+
+
+def order_number(text: str | None) -> int:
+    """What an IS value sorts by; what is no number comes last."""
+    if text is None or _WHOLE.fullmatch(text.strip()) is None:
+        return NO_NUMBER
+    return max(-NO_NUMBER, min(int(text), NO_NUMBER))
+
+
+def folded(name: str) -> NameGroups:
+    """The folded groups of a name, each of a length that an index can hold."""
+    groups = name_groups(name)
+    return NameGroups(
+        groups.alphabetic[:LONGEST_VALUE],
+        groups.ideographic[:LONGEST_VALUE],
+        groups.phonetic[:LONGEST_VALUE],
+    )
+
+
+def name_text(groups: NameGroups) -> str:
+    """All groups in one text, each with `^` before it, so that each component has one."""
+    return f"^{groups.alphabetic}=^{groups.ideographic}=^{groups.phonetic}"
+
+
+def several(text: str) -> list[str]:
+    """The values of a multi-valued text."""
+    return text.split("\\", MOST_VALUES)[:MOST_VALUES]
