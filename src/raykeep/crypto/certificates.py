@@ -3,6 +3,8 @@
 Bytes of a peer: every text that comes out of here is cut and made printable.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -103,14 +105,17 @@ def parse_peer(der: bytes) -> PeerCertificate:
     Raises:
         InvalidInput: the bytes are not a certificate.
     """
-    certificate = _read(der)
-    return PeerCertificate(
-        fingerprint(der),
-        tuple(_titles(_alternatives(certificate))),
-        certificate.not_valid_before_utc,
-        certificate.not_valid_after_utc,
-        _text(certificate.subject),
-    )
+    if len(der) > MAX_LENGTH:
+        raise InvalidInput(_NOT_A_CERTIFICATE)
+    with _refusing_what_is_none():
+        certificate = x509.load_der_x509_certificate(der)
+        return PeerCertificate(
+            fingerprint(der),
+            tuple(_titles(_alternatives(certificate))),
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+            _text(certificate.subject),
+        )
 
 
 def certificate_facts(pem: str) -> CertificateFacts:
@@ -119,23 +124,17 @@ def certificate_facts(pem: str) -> CertificateFacts:
     Raises:
         InvalidInput: there is none.
     """
-    certificate = _first(pem)
-    key = certificate.public_key()
-    kind = type(key).__name__
-    if isinstance(key, rsa.RSAPublicKey):
-        kind = f"RSA {key.key_size}"
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        kind = key.curve.name
-    names = [shown(str(name.value), MAX_NAME)[1:-1] for name in _alternatives(certificate)]
-    return CertificateFacts(
-        _text(certificate.subject),
-        _text(certificate.issuer),
-        fingerprint(certificate.public_bytes(Encoding.DER)),
-        certificate.not_valid_before_utc,
-        certificate.not_valid_after_utc,
-        kind,
-        tuple(names),
-    )
+    with _refusing_what_is_none():
+        certificate = _first(pem)
+        return CertificateFacts(
+            _text(certificate.subject),
+            _text(certificate.issuer),
+            fingerprint(certificate.public_bytes(Encoding.DER)),
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+            _kind(certificate),
+            tuple(shown(str(name.value), MAX_NAME)[1:-1] for name in _alternatives(certificate)),
+        )
 
 
 def check_own_certificate(pem: str, now: datetime) -> OwnCertificate:
@@ -152,31 +151,17 @@ def check_own_certificate(pem: str, now: datetime) -> OwnCertificate:
     if "PRIVATE KEY" in pem:
         msg = "the text holds a private key. Give the certificate alone, and keep the key secret"
         raise InvalidInput(msg)
-    certificate = _first(pem)
-    try:
+    with _refusing_what_is_none():
+        certificate = _first(pem)
         _judge_key(certificate.public_key())
-        hashed = certificate.signature_hash_algorithm
-        constraints = _extension(certificate, x509.BasicConstraints)
-        purposes = _extension(certificate, x509.ExtendedKeyUsage)
-    except _UNREADABLE as error:
-        raise InvalidInput(_NOT_A_CERTIFICATE) from error
-    flaw = ""
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        flaw = f"is valid until {certificate.not_valid_after_utc.date()}, not today"
-    elif hashed is not None and hashed.name not in _HASHES:  # None: EdDSA
-        flaw = "is signed with a hash weaker than SHA-256"
-    elif constraints is not None and constraints.ca:
-        flaw = "is one of a certificate authority"
-    elif purposes is not None and not _CLIENT_PURPOSES.intersection(purposes):
-        flaw = "is not for clients (extended key usage)"
-    if flaw:
-        msg = f"the device's certificate {flaw}. Have another one made"
-        raise InvalidInput(msg)
-    return OwnCertificate(
-        fingerprint(certificate.public_bytes(Encoding.DER)),
-        certificate.public_bytes(Encoding.PEM).decode(),
-        certificate.not_valid_after_utc,
-    )
+        if flaw := _flaw(certificate, now):
+            msg = f"the device's certificate {flaw}. Have another one made"
+            raise InvalidInput(msg)
+        return OwnCertificate(
+            fingerprint(certificate.public_bytes(Encoding.DER)),
+            certificate.public_bytes(Encoding.PEM).decode(),
+            certificate.not_valid_after_utc,
+        )
 
 
 def read_request(pem: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
@@ -221,11 +206,11 @@ def _judge_key(key: object) -> None:
         raise InvalidInput(_WEAK_KEY)
 
 
-def _read(der: bytes) -> x509.Certificate:
-    if len(der) > MAX_LENGTH:
-        raise InvalidInput(_NOT_A_CERTIFICATE)
+@contextlib.contextmanager
+def _refusing_what_is_none() -> Iterator[None]:
+    """Parts of a certificate are read when they are asked for, and may be nonsense then."""
     try:
-        return x509.load_der_x509_certificate(der)
+        yield
     except _UNREADABLE as error:
         raise InvalidInput(_NOT_A_CERTIFICATE) from error
 
@@ -234,10 +219,30 @@ def _first(pem: str) -> x509.Certificate:
     """The first certificate of a PEM text."""
     if len(pem) > MAX_LENGTH:
         raise InvalidInput(_NOT_A_CERTIFICATE)
-    try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except _UNREADABLE as error:
-        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def _kind(certificate: x509.Certificate) -> str:
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    return key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__
+
+
+def _flaw(certificate: x509.Certificate, now: datetime) -> str:
+    """What keeps a device's certificate from being relied on; empty for nothing."""
+    constraints = _extension(certificate, x509.BasicConstraints)
+    purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    hashed = certificate.signature_hash_algorithm  # None: EdDSA, which brings its own
+    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+        return f"is valid until {certificate.not_valid_after_utc.date()}, not today"
+    if hashed is not None and hashed.name not in _HASHES:
+        return "is signed with a hash weaker than SHA-256"
+    if constraints is not None and constraints.ca:
+        return "is one of a certificate authority"
+    if purposes is not None and not _CLIENT_PURPOSES.intersection(purposes):
+        return "is not for clients (extended key usage)"
+    return ""
 
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
@@ -251,10 +256,7 @@ def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extens
 
 
 def _alternatives(certificate: x509.Certificate) -> list[x509.GeneralName]:
-    try:
-        return list(_extension(certificate, x509.SubjectAlternativeName) or ())
-    except _UNREADABLE as error:
-        raise InvalidInput(_NOT_A_CERTIFICATE) from error
+    return list(_extension(certificate, x509.SubjectAlternativeName) or ())
 
 
 def _titles(names: list[x509.GeneralName]) -> list[AETitle]:
@@ -273,7 +275,4 @@ def _titles(names: list[x509.GeneralName]) -> list[AETitle]:
 
 
 def _text(name: x509.Name) -> str:
-    try:
-        return shown(name.rfc4514_string(), MAX_SUBJECT)[1:-1]
-    except _UNREADABLE:
-        return "(unreadable)"
+    return shown(name.rfc4514_string(), MAX_SUBJECT)[1:-1]

@@ -1,11 +1,11 @@
 """Proofs of inclusion as text (c2sp.org/tlog-proof), to be checked by anybody, offline."""
 
-import base64
 import re
 from dataclasses import dataclass
 
 from raykeep.crypto.merkle import leaf_hash, verify_inclusion
 from raykeep.crypto.signing import Checkpoint, NoteVerifier
+from raykeep.crypto.strict_base64 import decoded, encoded
 from raykeep.domain.errors import InvalidInput
 
 MAX_PROOF_LENGTH = 131_072  # characters
@@ -41,7 +41,7 @@ class InclusionProof:
 
     def text(self) -> str:
         """The proof in the form c2sp.org/tlog-proof, for a file named `*.tlog-proof`."""
-        hashes = "".join(f"{base64.b64encode(one).decode()}\n" for one in self.hashes)
+        hashes = "".join(f"{encoded(one)}\n" for one in self.hashes)
         return f"{_FIRST_LINE}\nindex {self.leaf_index}\n{hashes}\n{self.checkpoint}"
 
 
@@ -64,7 +64,7 @@ def check_proof(entry: bytes, proof: str, log: NoteVerifier) -> Checkpoint:
     if match is None:
         msg = "the text is not a proof of inclusion. Give a file as `audit prove` wrote it"
         raise InvalidInput(msg)
-    hashes = [base64.b64decode(line) for line in match[2].splitlines()]
+    hashes = [decoded(line) or b"" for line in match[2].splitlines()]
     checkpoint = Checkpoint.opened(match[3], log)
     verify_inclusion(int(match[1]), checkpoint.size, leaf_hash(entry), hashes, checkpoint.root)
     return checkpoint

@@ -4,8 +4,6 @@ Forms: c2sp.org/signed-note and c2sp.org/tlog-checkpoint; a public key is given 
 `name+id+base64` that Go's `sumdb/note` brought up and other verifiers read.
 """
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from raykeep.crypto.strict_base64 import decoded, encoded
 from raykeep.domain.errors import IntegrityError, InvalidInput, shown
 
 MAX_NOTE_LENGTH = 65_536  # characters
@@ -72,7 +71,7 @@ class NoteSigner:
         """
         _check_text(text)
         signature = key_id(self.name, self.public_key) + self._key.sign(text.encode())
-        return f"{text}\n— {self.name} {base64.b64encode(signature).decode()}\n"
+        return f"{text}\n— {self.name} {encoded(signature)}\n"
 
 
 class NoteVerifier:
@@ -102,8 +101,8 @@ class NoteVerifier:
             InvalidInput: it is not of that form, or its parts do not fit.
         """
         name, _, rest = text.strip().partition("+")
-        shown_id, _, encoded = rest.partition("+")
-        key = _decoded(encoded)
+        shown_id, _, key_text = rest.partition("+")
+        key = decoded(key_text)
         if key is None or key[:1] != _ED25519:
             msg = f"{shown(text)} is not a verifier key: name+id+base64 of an Ed25519 key"
             raise InvalidInput(msg)
@@ -114,8 +113,8 @@ class NoteVerifier:
         return verifier
 
     def __str__(self) -> str:
-        encoded = base64.b64encode(_ED25519 + self.public_key).decode()
-        return f"{self.name}+{key_id(self.name, self.public_key).hex()}+{encoded}"
+        key_text = encoded(_ED25519 + self.public_key)
+        return f"{self.name}+{key_id(self.name, self.public_key).hex()}+{key_text}"
 
     def verify(self, note: str) -> str:
         """The text of a note that this key has signed; signatures of others are passed over.
@@ -158,7 +157,7 @@ class Checkpoint:
 
     def text(self) -> str:
         """The three lines that are signed."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        return f"{self.origin}\n{self.size}\n{encoded(self.root)}\n"
 
     def signed(self, signer: NoteSigner) -> str:
         """The checkpoint as a signed note."""
@@ -172,7 +171,7 @@ class Checkpoint:
             InvalidInput: it is not a checkpoint.
         """
         match = _CHECKPOINT.fullmatch(text)
-        root = _decoded(match[3]) if match else None
+        root = decoded(match[3]) if match else None
         if match is None or root is None:
             msg = (
                 "the text is not a checkpoint: origin, number of leaves and base64 root, "
@@ -224,8 +223,8 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     signatures = []
     for line in lines:
         dash, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
-        signature = _decoded(encoded)
+        name, _, signature_text = rest.partition(" ")
+        signature = decoded(signature_text)
         if dash != "—" or not _is_name(name) or signature is None or len(signature) <= _ID_LENGTH:
             raise InvalidInput(_NOT_A_NOTE)
         signatures.append((name, signature))
@@ -251,12 +250,3 @@ def _check_name(name: str) -> None:
     if not _is_name(name):
         msg = f"{shown(name)} is not a key name: some text without spaces and plus signs"
         raise InvalidInput(msg)
-
-
-def _decoded(text: str) -> bytes | None:
-    """Standard base64 in its one right form, None for anything else."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw if base64.b64encode(raw).decode() == text else None
