@@ -1,5 +1,6 @@
 """Associations in any state, and strategies for what goes over them."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from hypothesis import strategies as st
@@ -39,6 +40,9 @@ CT = UID("1.2.840.10008.5.1.4.1.1.2")
 IMPLICIT = UID("1.2.840.10008.1.2")
 EXPLICIT = UID("1.2.840.10008.1.2.1")
 LIMITS = UpperLayerLimits()
+# What a PDV is: whether of a command set, and whether the last of it.
+COMMAND, LAST_COMMAND = (True, False), (True, True)
+DATA_SET, LAST_DATA_SET = (False, False), (False, True)
 SUPPORTED = {
     VERIFICATION: Supported(transfer_syntaxes=(IMPLICIT,)),
     CT: Supported(transfer_syntaxes=(IMPLICIT, EXPLICIT)),
@@ -169,7 +173,7 @@ _WAYS = {
 def cut(raw: bytes, at: Iterable[int]) -> list[bytes]:
     """`raw` in pieces, cut at the given places; some pieces may be empty."""
     places = [0, *sorted(place % (len(raw) + 1) for place in at), len(raw)]
-    return [raw[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    return [raw[start:stop] for start, stop in itertools.pairwise(places)]
 
 
 def joined(events: Sequence[AssociationEvent]) -> list[tuple[object, ...]]:

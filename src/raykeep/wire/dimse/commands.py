@@ -201,6 +201,8 @@ class _NResponse(Response):
     data_set: ClassVar[Presence] = Presence.OPTIONAL
     affected_sop_class_uid: UID | None = None
     affected_sop_instance_uid: UID | None = None
+    # Which attributes an Attribute List Error (0107H) is about, PS3.7 section C.4.2.
+    attribute_identifier_list: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,7 @@ def read_value(element: Element, raw: bytes) -> Value:
             if len(raw) % _AT.size:
                 raise ProtocolError(f"{element} has {len(raw)} bytes, not a multiple of 4")
             return tuple(group << 16 | number for group, number in _AT.iter_unpack(raw))
-        case VR.LO:
+        case _:
             return plain(raw.decode("ascii", "replace").strip(" \0"))
 
 

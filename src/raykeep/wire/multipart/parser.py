@@ -100,7 +100,7 @@ class MultipartParser:
                     at = self._after_delimiter(found, at)
                 case _At.HEADERS:
                     at = self._in_headers(found, at)
-                case _At.EPILOGUE:
+                case _:  # the epilogue
                     self._count_outside(end - at, "epilogue")
                     at = end
         events, self._events = self._events, []

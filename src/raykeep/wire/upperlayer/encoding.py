@@ -104,6 +104,7 @@ def _encode_ac(pdu: AssociateAC) -> bytes:
 
 
 def _encode_result(one: ContextResult) -> bytes:
-    # A rejected context carries the sub-item too; its value is not tested (PS3.8 9.3.3.2).
-    syntax = (one.transfer_syntax or "").encode("ascii")
+    # A rejected context carries the sub-item too. Its value is not tested (PS3.8 9.3.3.2), yet
+    # an empty one upsets some peers: all get the default transfer syntax of PS3.5 section 10.1.
+    syntax = (one.transfer_syntax or "1.2.840.10008.1.2").encode("ascii")
     return item(0x21, bytes((one.context_id, 0, one.result, 0)) + item(0x40, syntax))

@@ -86,11 +86,8 @@ def test_a_data_set_follows_its_command():
     ],
 )
 def test_messages_out_of_order_are_a_protocol_error(fragments):
-    reader = MessageReader()
-
     with pytest.raises(ProtocolError):
-        for one in fragments:
-            reader.feed(one)
+        list(map(MessageReader().feed, fragments))
 
 
 def test_a_command_set_that_never_ends_is_refused_before_it_is_kept():

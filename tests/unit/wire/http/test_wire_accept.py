@@ -1,5 +1,6 @@
 """What a client accepts (RFC 9110 section 12.5.1, PS3.18 section 8.7.8)."""
 
+import contextlib
 import time
 
 import pytest
@@ -57,8 +58,10 @@ OFFERS = [PART10, STORED, JSON, PNG]
         ('multipart/related; type="application/dicom"; transfer-syntax=*', PART10),
         ('multipart/related; type="application/dicom"; transfer-syntax=1.2.3', None),
         (
-            f'multipart/related; type="application/dicom"; transfer-syntax={JPEG}, '
-            'multipart/related; type="application/dicom"; q=0.9',
+            (
+                f'multipart/related; type="application/dicom"; transfer-syntax={JPEG}, '
+                'multipart/related; type="application/dicom"; q=0.9'
+            ),
             STORED,
         ),
         ("application/dicom+json; charset=utf-8", JSON),
@@ -92,9 +95,14 @@ def test_who_says_nothing_gets_the_default():
 
 @pytest.mark.parametrize(
     ("header", "query", "offers"),
-    [("text/html", None, OFFERS), ("text/html", "text/xml", OFFERS), (None, "a/b", OFFERS),
-     (None, None, []), ("*/*;q=0", None, OFFERS)],
-)  # fmt: skip
+    [
+        ("text/html", None, OFFERS),
+        ("text/html", "text/xml", OFFERS),
+        (None, "a/b", OFFERS),
+        (None, None, []),
+        ("*/*;q=0", None, OFFERS),
+    ],
+)
 def test_where_nothing_fits_it_is_not_acceptable(header, query, offers):
     with pytest.raises(NotAcceptable):
         select(header, query, offers)
@@ -131,22 +139,26 @@ def test_length_and_number_are_bounded():
 
 @given(st.text(st.sampled_from('ab/*;,= "\\q0.1\t') | st.characters(), max_size=200))
 def test_any_text_is_accepted_or_refused_with_a_domain_error(text):
-    try:
+    with contextlib.suppress(InvalidInput, LimitExceeded):
         choose(parse_accept(text), OFFERS)
-    except (InvalidInput, LimitExceeded):
-        pass
 
 
 @pytest.mark.parametrize(
     "text",
-    ['a/b;x="' + "\\a" * 2_000, "a/b" + ";" * 4_000, "a/b;" + " " * 4_000, "," * 4_096,
-     "a/b;" + "x" * 4_000, 'a/b;x="' + "y" * 4_000, "a/b" + " ," * 2_000 + "x", "a/b" + " " * 4_000],
-)  # fmt: skip
+    [
+        'a/b;x="' + "\\a" * 2_000,
+        "a/b" + ";" * 4_000,
+        "a/b;" + " " * 4_000,
+        "," * 4_096,
+        "a/b;" + "x" * 4_000,
+        'a/b;x="' + "y" * 4_000,
+        "a/b" + " ," * 2_000 + "x",
+        "a/b" + " " * 4_000,
+    ],
+)
 def test_hostile_lists_cost_little_time(text):
     begin = time.process_time()
-    try:
+    with contextlib.suppress(InvalidInput, LimitExceeded):
         parse_accept(text)
-    except (InvalidInput, LimitExceeded):
-        pass
 
     assert time.process_time() - begin < 0.5

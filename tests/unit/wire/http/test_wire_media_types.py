@@ -1,5 +1,7 @@
 """Media types (RFC 9110 section 8.3.1)."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,10 +26,8 @@ def test_a_media_type_survives_being_written(media_type):
 
 @given(st.text(max_size=120))
 def test_any_text_is_a_media_type_or_a_domain_error(text):
-    try:
+    with contextlib.suppress(InvalidInput, LimitExceeded):
         parse_media_type(text)
-    except (InvalidInput, LimitExceeded):
-        pass
 
 
 @pytest.mark.parametrize(

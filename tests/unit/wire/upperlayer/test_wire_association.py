@@ -38,8 +38,10 @@ from raykeep.wire.upperlayer.pdu import (
 )
 from raykeep.wire.upperlayer.states import TRANSITIONS, Event, State
 from tests.unit.wire.associations import (
+    COMMAND,
     EXPLICIT,
     IMPLICIT,
+    LAST_COMMAND,
     LIMITS,
     SUPPORTED,
     acceptor,
@@ -267,7 +269,9 @@ def test_bytes_before_the_connection_stands_are_a_mistake_of_ours():
 
 
 def test_a_request_that_cannot_be_encoded_fails_where_it_is_made():
-    who = UserIdentity(UserIdentityType.JWT, False, bytes(0x10000))
+    who = UserIdentity(
+        UserIdentityType.JWT, positive_response_requested=False, primary_field=bytes(0x10000)
+    )
     with pytest.raises(LimitExceeded):
         Association.requestor(request(user_identity=who))
 
@@ -377,7 +381,7 @@ def test_a_server_may_abort_for_a_reason_of_its_own():
 
 def test_data_on_its_way_is_passed_over_when_we_abort_in_the_middle():
     association = acceptor()
-    whole = encode(DataTF((PDV(1, True, False, b"x" * 100), PDV(1, True, True, b"y" * 50))))
+    whole = encode(DataTF((PDV(1, *COMMAND, b"x" * 100), PDV(1, *LAST_COMMAND, b"y" * 50))))
     receive(association, whole[:40])
     association.abort()
 
@@ -387,7 +391,7 @@ def test_data_on_its_way_is_passed_over_when_we_abort_in_the_middle():
 
 def test_pdus_after_our_abort_are_passed_over_in_pieces_too():
     association = in_state(State.Sta13)
-    raw = encode(DataTF((PDV(1, True, False, b"x" * 100),))) + encode(answer())
+    raw = encode(DataTF((PDV(1, *COMMAND, b"x" * 100),))) + encode(answer())
 
     for at in range(0, len(raw), 7):
         assert receive(association, raw[at : at + 7]) == []
@@ -462,9 +466,9 @@ def test_a_pdu_of_very_many_pdvs_aborts():
     limits = UpperLayerLimits(max_pdvs_per_pdu=10)
     association = acceptor(limits)
 
-    receive(association, DataTF((PDV(1, True, False, b""),) * 10))
+    receive(association, DataTF((PDV(1, *COMMAND, b""),) * 10))
     assert association.is_established
-    (event,) = receive(association, DataTF((PDV(1, True, False, b""),) * 11))
+    (event,) = receive(association, DataTF((PDV(1, *COMMAND, b""),) * 11))
 
     assert isinstance(event, ProtocolViolation)
 

@@ -12,6 +12,9 @@ from raykeep.wire.upperlayer.events import DataFragment, ReleaseRequested
 from raykeep.wire.upperlayer.negotiation import negotiate
 from raykeep.wire.upperlayer.pdu import PDV, Abort, DataTF, ReleaseRQ
 from tests.unit.wire.associations import (
+    DATA_SET,
+    LAST_COMMAND,
+    LAST_DATA_SET,
     SUPPORTED,
     acceptor,
     cut,
@@ -76,7 +79,7 @@ def test_a_request_is_read_whatever_way_it_was_cut(places):
 
 def test_a_fragment_is_a_view_into_the_buffer_that_was_given():
     association = acceptor()
-    buffer = bytearray(encode(DataTF((PDV(3, False, True, b"pixels"),))))
+    buffer = bytearray(encode(DataTF((PDV(3, *LAST_DATA_SET, b"pixels"),))))
     association.receive_data(buffer)
 
     event = association.next_event()
@@ -89,7 +92,7 @@ def test_a_fragment_is_a_view_into_the_buffer_that_was_given():
 def test_a_pdu_longer_than_the_buffer_streams_through_it():
     association = acceptor()
     raw = encode(
-        DataTF((PDV(3, False, False, b"a" * 300_000), PDV(3, False, True, b"b" * 300_000)))
+        DataTF((PDV(3, *DATA_SET, b"a" * 300_000), PDV(3, *LAST_DATA_SET, b"b" * 300_000)))
     )
     told = []
 
@@ -104,7 +107,7 @@ def test_a_pdu_longer_than_the_buffer_streams_through_it():
 
 def test_a_pdu_costs_no_memory():
     association = acceptor()
-    raw = memoryview(encode(DataTF((PDV(3, False, True, bytes(1_000_000)),))))
+    raw = memoryview(encode(DataTF((PDV(3, *LAST_DATA_SET, bytes(1_000_000)),))))
     tracemalloc.start()
     try:
         for at in range(0, len(raw), 8_192):
@@ -120,7 +123,7 @@ def test_a_pdu_costs_no_memory():
 
 def test_a_flood_of_tiny_pdus_costs_no_memory():
     association = acceptor()
-    raw = encode(DataTF((PDV(3, False, False, b"x"),))) * 50_000
+    raw = encode(DataTF((PDV(3, *DATA_SET, b"x"),))) * 50_000
     tracemalloc.start()
     try:
         association.receive_data(raw)
@@ -135,7 +138,7 @@ def test_a_flood_of_tiny_pdus_costs_no_memory():
 
 def test_a_handler_may_pull_events_while_an_outer_loop_waits():
     association = acceptor()
-    values = [DataTF((PDV(1, True, True, bytes([n])),)) for n in range(4)]
+    values = [DataTF((PDV(1, *LAST_COMMAND, bytes([n])),)) for n in range(4)]
     association.receive_data(b"".join(map(encode, values)))
 
     seen = []
@@ -149,7 +152,7 @@ def test_a_handler_may_pull_events_while_an_outer_loop_waits():
 
 def test_data_behind_the_request_is_read_after_the_answer():
     association = Association.acceptor()
-    data = DataTF((PDV(1, True, True, b"early"),))
+    data = DataTF((PDV(1, *LAST_COMMAND, b"early"),))
     association.receive_data(encode(request()) + encode(data))
 
     association.next_event()

@@ -8,12 +8,20 @@ from raykeep.wire.upperlayer.events import TimedOut
 from raykeep.wire.upperlayer.limits import UpperLayerLimits
 from raykeep.wire.upperlayer.pdu import PDV, Abort, DataTF
 from raykeep.wire.upperlayer.states import State
-from tests.unit.wire.associations import acceptor, drain, in_state, receive, request, sent
+from tests.unit.wire.associations import (
+    LAST_COMMAND,
+    acceptor,
+    drain,
+    in_state,
+    receive,
+    request,
+    sent,
+)
 
 LIMITS = UpperLayerLimits(
     artim_timeout=30.0, closing_timeout=5.0, idle_timeout=60.0, pdu_timeout=10.0
 )
-DATA = encode(DataTF((PDV(1, True, True, bytes(100)),)))
+DATA = encode(DataTF((PDV(1, *LAST_COMMAND, bytes(100)),)))
 
 
 @pytest.mark.parametrize("state", State, ids=lambda one: one.name)
