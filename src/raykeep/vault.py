@@ -26,6 +26,7 @@ from raykeep.domain.errors import IntegrityError, KeyUnavailable, LimitExceeded
 from raykeep.domain.facility import FacilityName
 from raykeep.ports.blobs import BlobStore, Buffer, StoredBlob
 from raykeep.ports.clock import Clock, Entropy
+from raykeep.ports.key_administration import FacilityKeyInfo
 from raykeep.ports.keys import KeyWrapper, WrappedKey
 from raykeep.ports.study_keys import StudyKeys, WrappedStudyKey
 
@@ -224,6 +225,14 @@ class Vault:
     def pseudonym(self, facility: FacilityName, text: str) -> str:
         """See `KeyWrapper.pseudonym`."""
         return self._keys.pseudonym(facility, text)
+
+    def describe_keys(self) -> list[FacilityKeyInfo]:
+        """See `KeyWrapper.describe`."""
+        return self._keys.describe()
+
+    def count_study_keys(self, facility: FacilityName) -> dict[int, int]:
+        """See `StudyKeys.count`."""
+        return self._study_keys.count(facility)
 
     # --- keys ----------------------------------------------------------------------------------
 

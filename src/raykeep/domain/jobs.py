@@ -9,7 +9,6 @@ class JobKind(StrEnum):
     """What the worker can do."""
 
     SWEEP_BLOBS = "sweep-blobs"
-    CLOSE_WINDOWS = "close-windows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from raykeep.crypto.merkle import (
 )
 from raykeep.crypto.proofs import InclusionProof
 from raykeep.crypto.signing import Checkpoint, NoteSigner, NoteVerifier
+from raykeep.domain.access import Action
 from raykeep.domain.audit_event import Leaf
 from raykeep.domain.errors import IntegrityError, InvalidInput, KeyUnavailable, RecordNotFound
 from raykeep.ledger.entry import canonical_entry
@@ -51,6 +52,7 @@ class Ledger:
         self._chain = bytes(HASH_LENGTH)
         self._signed_size = 0
         self._signed_at = float("-inf")
+        self._is_asked = False
 
     def seal_pending(self, limit: int = 4096) -> int:
         """Make leaves of the oldest records that have none, at most `limit`; returns how many.
@@ -66,6 +68,7 @@ class Ledger:
             entry = canonical_entry(record)
             hashed = sha256(b"\x00" + entry).digest()
             chain = sha256(chain + hashed).digest()
+            self._is_asked |= record.action is Action.AUDIT_CHECKPOINT
             leaves.append(Leaf(tree.size, record.record_id, entry, hashed, chain))
             tree.append(hashed)
         if leaves:
@@ -100,13 +103,17 @@ class Ledger:
     def checkpoint_if_due(self) -> str | None:
         """A new checkpoint when 256 leaves or 60 seconds (and a leaf) came since the last one.
 
+        Also as soon as a request for one was sealed: the record of `audit:checkpoint`.
+
         Raises:
             KeyUnavailable: this process has no signing key.
             IntegrityError: the trail is not what it was when its last checkpoint was signed.
         """
         fresh = self._loaded().size - self._signed_size
         waited = self._clock.monotonic() - self._signed_at
-        if fresh >= CHECKPOINT_ENTRIES or (fresh and waited >= CHECKPOINT_SECONDS):
+        due = fresh >= CHECKPOINT_ENTRIES or waited >= CHECKPOINT_SECONDS or self._is_asked
+        if fresh and due:
+            self._is_asked = False
             return self.checkpoint()
         return None
 

@@ -27,7 +27,9 @@ class IssuedCertificate:
 class CertificateAuthority(Protocol):
     """Issue device certificates, SAN `URI:urn:raykeep:aet:AET`."""
 
-    def issue(self, ae_title: AETitle, *, days: int, csr_pem: str | None = None) -> IssuedCertificate:
+    def issue(
+        self, ae_title: AETitle, *, days: int, csr_pem: str | None = None
+    ) -> IssuedCertificate:
         """Issue a certificate for client and server authentication.
 
         Raises:

@@ -47,7 +47,9 @@ class StudyIndex(Protocol):
         """The instances below that path in scope, by series and instance number."""
         ...
 
-    def same_instance(self, facility: FacilityName, sop_instance_uid: str) -> tuple[bytes, int] | None:
+    def same_instance(
+        self, facility: FacilityName, sop_instance_uid: str
+    ) -> tuple[bytes, int] | None:
         """Digest and length of the stored (not quarantined) instance of that UID, if any."""
         ...
 

@@ -1,0 +1,215 @@
+"""Running an archive: sockets, keys and processes, under the supervisor."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from raykeep.adapters.keys.agent import AgentServer
+from raykeep.adapters.keys.names import DATABASE, ProcessRole
+from raykeep.adapters.sql.engine import upgrade_database
+from raykeep.bootstrap.initialise import write_bundle
+from raykeep.bootstrap.keys import Ask, OpenKeys, open_keys
+from raykeep.bootstrap.lock import locked
+from raykeep.bootstrap.names import server_names
+from raykeep.bootstrap.sockets import listen
+from raykeep.bootstrap.system import SystemClock
+from raykeep.config.layout import Layout, read_manifest
+from raykeep.config.settings import Settings, read_settings
+from raykeep.domain.errors import ArchiveError, SettingsError
+from raykeep.servers.control.sockets import bind_control_socket
+from raykeep.supervisor import ProcessPlan, Supervisor, python_argv, write_whole
+
+RENEWAL_INTERVAL = 24 * 3600.0  # seconds between looks at the server's certificates
+
+log = getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeWish:
+    """What the command line asks for; None where the settings decide.
+
+    Attributes:
+        only: Parts to run: `dimse`, `web`, `worker` (with the sealer); empty for all.
+        host: Address of the DICOM and HTTPS listeners.
+        dimse_port: Of DICOM over TLS; 0 for a free one.
+        https_port: Of HTTPS; 0 for a free one.
+    """
+
+    only: frozenset[str] = frozenset()
+    host: str | None = None
+    dimse_port: int | None = None
+    https_port: int | None = None
+
+
+PARTS = ("dimse", "web", "worker")
+
+
+def serve(
+    layout: Layout,
+    config: Path,
+    wish: ServeWish,
+    ask: Ask,
+    told_ready: Callable[[dict[str, Any]], None],
+) -> int:
+    """Run the archive until SIGTERM or SIGINT; returns the exit code.
+
+    Args:
+        layout: The data directory, with an archive in it.
+        config: The settings file.
+        wish: What the command line asks for.
+        ask: Gives the passphrase.
+        told_ready: Called with the content of `ready.json` once every listener answers.
+
+    Raises:
+        ArchiveDown: there is no archive, or another process has it open.
+        SettingsError: the settings do not do, or an address is taken.
+        KeyUnavailable: a key is missing.
+        StorageUnavailable: the database cannot be opened, or a process does not come up.
+    """
+    if unknown := wish.only - set(PARTS):
+        msg = f"--only knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}"
+        raise SettingsError(msg)
+    manifest = read_manifest(layout)
+    settings = _wished(read_settings(config), wish)
+    layout.make()
+    with locked(layout):
+        layout.ready.unlink(missing_ok=True)
+        keys = open_keys(layout, manifest, SystemClock(), file=settings.keys.file, ask=ask)
+        keys.authority.prepare(**server_names(settings))
+        write_bundle(layout, keys)
+        upgrade_database(
+            settings.database, folder=layout.database.parent, key=keys.keyring.get(DATABASE)
+        )
+        return _run(layout, config, settings, wish, keys, told_ready)
+
+
+def _run(
+    layout: Layout,
+    config: Path,
+    settings: Settings,
+    wish: ServeWish,
+    keys: OpenKeys,
+    told_ready: Callable[[dict[str, Any]], None],
+) -> int:
+    parts = wish.only or frozenset(PARTS)
+    sockets = _sockets(layout, settings, parts)
+    ports = {
+        f"{name}_port": listener.getsockname()[1]
+        for name, listener in sockets.items()
+        if listener.family != socket.AF_UNIX
+    }
+    told = {
+        "data": str(layout.data.absolute()),
+        "config": str(config.absolute()),
+        "ports": ports,
+        "supervisor": os.getpid(),
+    }
+
+    def on_ready() -> None:
+        content = {
+            "dimse_port": ports.get("dimse_port"),
+            "https_port": ports.get("https_port"),
+            "ca": str(layout.ca_bundle.absolute()),
+            "pid": os.getpid(),
+            "dimse_plain_port": ports.get("dimse_plain_port"),
+            "health_port": ports.get("health_port"),
+        }
+        write_whole(layout.ready, json.dumps(content))
+        told_ready(content)
+
+    plans = [
+        ProcessPlan(
+            name=f"{role}-0",
+            argv=python_argv("_process", role.value),
+            told={**told, "process": f"{role}-0"},
+            sockets={n: s for n, s in sockets.items() if n in _SOCKETS_OF[role]},
+            serve_keys=partial(_serve_keys, keys, role),
+        )
+        for role in _roles(parts)
+    ]
+    stop = threading.Event()
+    renewal = threading.Thread(
+        target=_renew, args=(stop, keys, settings, layout), name="certificates", daemon=True
+    )
+    renewal.start()
+    try:
+        return Supervisor(plans, on_ready, dict(os.environ)).run()
+    finally:
+        stop.set()
+        layout.ready.unlink(missing_ok=True)
+        for listener in sockets.values():
+            listener.close()
+        layout.control_socket.unlink(missing_ok=True)
+
+
+_SOCKETS_OF = {
+    ProcessRole.DIMSE: {"dimse", "dimse_plain"},
+    ProcessRole.WEB: {"https"},
+    ProcessRole.WORKER: {"control", "health"},
+    ProcessRole.SEALER: set[str](),
+}
+
+
+def _roles(parts: frozenset[str]) -> list[ProcessRole]:
+    roles = {"dimse": [ProcessRole.DIMSE], "web": [ProcessRole.WEB]}
+    roles["worker"] = [ProcessRole.WORKER, ProcessRole.SEALER]
+    return [role for part in PARTS if part in parts for role in roles[part]]
+
+
+def _sockets(
+    layout: Layout, settings: Settings, parts: frozenset[str]
+) -> dict[str, socket.socket]:
+    sockets: dict[str, socket.socket] = {}
+    if "dimse" in parts:
+        sockets["dimse"] = listen(settings.dimse.host, settings.dimse.port, "DICOM")
+        plain = settings.dimse_plain
+        if plain.enabled:
+            sockets["dimse_plain"] = listen(plain.host, plain.port, "plain DICOM")
+    if "web" in parts:
+        sockets["https"] = listen(settings.https.host, settings.https.port, "HTTPS")
+    if "worker" in parts:
+        sockets["health"] = listen("127.0.0.1", settings.health.port, "health")
+        sockets["control"] = bind_control_socket(layout.control_socket)
+    return sockets
+
+
+def _wished(settings: Settings, wish: ServeWish) -> Settings:
+    """The settings with the command line's wishes in their place."""
+    dimse, https, health = settings.dimse, settings.https, settings.health
+    if wish.host is not None:
+        dimse = msgspec.structs.replace(dimse, host=wish.host)
+        https = msgspec.structs.replace(https, host=wish.host)
+    if wish.dimse_port is not None:
+        dimse = msgspec.structs.replace(dimse, port=wish.dimse_port)
+    if wish.https_port is not None:
+        https = msgspec.structs.replace(https, port=wish.https_port)
+    if 0 in {dimse.port, https.port}:
+        # Whoever asks for free ports runs several archives on a host: none may be in the way.
+        health = msgspec.structs.replace(health, port=0)
+    return replace(settings, dimse=dimse, https=https, health=health)
+
+
+def _serve_keys(keys: OpenKeys, role: ProcessRole, peer: socket.socket) -> None:
+    AgentServer(peer, keys.local, keys.authority, role, log.warning).serve()
+
+
+def _renew(
+    stop: threading.Event, keys: OpenKeys, settings: Settings, layout: Layout
+) -> None:
+    """Renew the server's certificates in time; the listeners take up what is new."""
+    while not stop.wait(RENEWAL_INTERVAL):
+        try:
+            if renewed := keys.authority.prepare(**server_names(settings)):
+                write_bundle(layout, keys)
+                log.info("renewed: %s", ", ".join(renewed))
+        except ArchiveError as error:
+            log.error("the server's certificates could not be renewed: %s", error)  # noqa: TRY400

@@ -1,0 +1,109 @@
+"""The process of the worker: commands, jobs, health."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+from raykeep.bootstrap.archive import Archive, open_archive
+from raykeep.bootstrap.command import command_context
+from raykeep.bootstrap.metrics import counters_of
+from raykeep.bootstrap.process import Process, log
+from raykeep.bootstrap.system import SystemEntropy
+from raykeep.domain.access import Action, Door
+from raykeep.domain.errors import StorageFull, StorageUnavailable
+from raykeep.edge.server import WebServer
+from raykeep.enforcement.door import Enforcer
+from raykeep.servers.control.server import ControlServer
+from raykeep.servers.control.tables import ALL_COMMANDS
+from raykeep.servers.health.app import build_health_app
+from raykeep.servers.health.metrics import Source
+from raykeep.worker.housekeeping import Worker
+
+RESERVED_BYTES = 64 * 1024 * 1024  # room below which the archive says that it is not ready
+
+
+def run_worker(process: Process) -> int:
+    """Work, answer commands and tell of health until told to stop."""
+    archive = open_archive(
+        process.layout,
+        process.manifest,
+        process.settings,
+        process.keys,
+        process=process.name,
+    )
+    actor = process.actor(Door.WORKER)
+    _record(archive.enforcer, process, Action.ARCHIVE_START)
+    context = command_context(
+        process.layout,
+        process.settings,
+        archive,
+        {"running": True, "pid": os.getppid(), **process.ports},
+    )
+    owner = Path(process.layout.data).stat().st_uid
+    control = ControlServer(
+        context, ALL_COMMANDS, process.sockets["control"], allowed_uids=frozenset({0, owner})
+    )
+    health = _health(process, archive)
+    worker = Worker(archive.enforcer, archive.stores.jobs, actor, archive.clock)
+    threads = [
+        threading.Thread(target=control.serve_forever, name="control"),
+        threading.Thread(target=worker.run_until, args=(process.stop,), name="worker"),
+    ]
+
+    def stop(*_: object) -> None:
+        process.stop.set()
+        health.shutdown()
+
+    signal.signal(signal.SIGTERM, stop)
+    for thread in threads:
+        thread.start()
+    process.tell_ready()
+    try:
+        health.serve_forever()
+    finally:
+        process.stop.set()
+        control.shutdown()
+        for thread in threads:
+            thread.join()
+        _record(archive.enforcer, process, Action.ARCHIVE_STOP)
+        archive.close()
+    return 0
+
+
+def _health(process: Process, archive: Archive) -> WebServer:
+    vault, index = archive.stores.vault, archive.stores.index
+
+    def disk() -> None:
+        free = vault.free_bytes()
+        if free is not None and free < RESERVED_BYTES:
+            msg = "there is no room left"
+            raise StorageFull(msg)
+
+    def listeners() -> None:
+        if not process.layout.ready.exists():
+            msg = "not every listener answers yet"
+            raise StorageUnavailable(msg)
+
+    metrics = process.layout.metrics
+    app = build_health_app(
+        entropy=SystemEntropy(),
+        checks={
+            "database": archive.stores.registry.generation,
+            "keys": process.keys.provider,
+            "disk": disk,
+            "listeners": listeners,
+        },
+        sources=(
+            Source("raykeep_dimse", counters_of(metrics, "dimse"), about="DICOM:"),
+            Source("raykeep_web", counters_of(metrics, "web"), about="HTTPS:"),
+            Source("raykeep_archive", index.totals, about="Stored:"),
+        ),
+    )
+    return WebServer(app, None, [process.sockets["health"]], clock=archive.clock)
+
+
+def _record(enforcer: Enforcer, process: Process, action: Action) -> None:
+    with enforcer.operation(process.actor(Door.SUPERVISOR), action) as op:
+        op.note(details={"process": process.name})
+    log.info("%s", action.value)

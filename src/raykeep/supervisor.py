@@ -1,0 +1,223 @@
+"""Starts and watches the archive's processes: DICOM, web, worker, sealer.
+
+The supervisor binds the sockets and holds the root key. Each other process is
+a fresh interpreter that inherits its sockets and one connection to the
+supervisor, over which it gets the secrets of its role and no others. One that
+dies is started again; when the supervisor ends, all end.
+"""
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from logging import getLogger
+from pathlib import Path
+from threading import Thread
+
+from raykeep.domain.errors import StorageUnavailable
+
+STOP_TIMEOUT = 10.0  # seconds that processes have to finish what they are at
+KILL_TIMEOUT = 3.0  # seconds more, before they are killed
+READY_TIMEOUT = 60.0  # seconds until every listener must answer
+RESTART_DELAY = 0.2  # seconds before a process that died is started again, doubled each time
+MAX_RESTART_DELAY = 10.0  # seconds
+STEADY = 60.0  # seconds that a process must live to start from the short delay again
+
+log = getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPlan:
+    """One process.
+
+    Attributes:
+        name: Unique, e.g. `web-0`; it stands in records and logs.
+        argv: Program and arguments; the JSON of what it is told comes behind them.
+        told: What it is told: plain JSON, no secret.
+        sockets: Those that it inherits, by name.
+        serve_keys: Answers its requests for secrets, over one end of a socket pair, until the
+            other end closes.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    told: Mapping[str, object]
+    sockets: Mapping[str, socket.socket]
+    serve_keys: Callable[[socket.socket], None]
+
+
+@dataclass(slots=True)
+class _Child:
+    plan: ProcessPlan
+    process: subprocess.Popen[bytes] | None = None
+    ready: socket.socket | None = None
+    is_ready: bool = False
+    started_at: float = 0.0
+    restart_at: float | None = None
+    delay: float = RESTART_DELAY
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs a set of processes until it is told to stop.
+
+    Attributes:
+        plans: The processes.
+        on_ready: Called once, when every process has said that it is ready.
+        environment: Of the processes.
+    """
+
+    plans: list[ProcessPlan]
+    on_ready: Callable[[], None]
+    environment: Mapping[str, str]
+    _children: list[_Child] = field(default_factory=list)
+    _stopping: bool = False
+    _told_ready: bool = False
+
+    def run(self) -> int:
+        """Start all, watch them, and return when all have ended after SIGTERM or SIGINT.
+
+        Returns:
+            0 when all ended by themselves, 1 when one had to be killed.
+
+        Raises:
+            StorageUnavailable: a process did not become ready in time; all were ended.
+        """
+        wake, waker = socket.socketpair()
+        wake.setblocking(False)
+        waker.setblocking(False)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._children = [_Child(plan) for plan in self.plans]
+        deadline = time.monotonic() + READY_TIMEOUT
+        with selectors.DefaultSelector() as selector, wake, waker:
+            selector.register(wake, selectors.EVENT_READ, None)
+            try:
+                for child in self._children:
+                    self._start(child, selector)
+                while not self._stopping:
+                    self._watch(selector, wake)
+                    if not self._told_ready and time.monotonic() > deadline:
+                        late = [c.plan.name for c in self._children if not c.is_ready]
+                        msg = f"not ready in time: {', '.join(late)}. The log says more"
+                        raise StorageUnavailable(msg)
+            finally:
+                killed = self._end()
+                signal.set_wakeup_fd(-1)
+        return 1 if killed else 0
+
+    def _stop(self, number: int, _frame: object) -> None:
+        log.info("stopping on signal %d", number)
+        self._stopping = True
+
+    def _start(self, child: _Child, selector: selectors.BaseSelector) -> None:
+        plan = child.plan
+        ours, theirs = socket.socketpair()
+        ready, tell_ready = socket.socketpair()
+        inherited = {**plan.sockets, "keys": theirs, "ready": tell_ready}
+        told = {**plan.told, "sockets": {n: s.fileno() for n, s in inherited.items()}}
+        child.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+            [*plan.argv, json.dumps(told)],
+            pass_fds=[s.fileno() for s in inherited.values()],
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        tell_ready.close()
+        Thread(target=plan.serve_keys, args=(ours,), name=f"keys of {plan.name}", daemon=True).start()
+        ready.setblocking(False)
+        child.ready = ready
+        child.is_ready = False
+        child.started_at = time.monotonic()
+        child.restart_at = None
+        selector.register(ready, selectors.EVENT_READ, child)
+
+    def _watch(self, selector: selectors.BaseSelector, wake: socket.socket) -> None:
+        """Wait for news: a signal, a process that is ready, one that died, one to start again."""
+        now = time.monotonic()
+        due = [c.restart_at for c in self._children if c.restart_at is not None]
+        timeout = max(0.0, min(due) - now) if due else 1.0
+        for key, _ in selector.select(min(timeout, 1.0)):
+            if key.data is None:
+                _drain(wake)
+            else:
+                self._hear(key.data, selector)
+        for child in self._children:
+            process = child.process
+            if process is not None and process.poll() is not None:
+                self._died(child, process.returncode)
+            if child.restart_at is not None and time.monotonic() >= child.restart_at:
+                self._start(child, selector)
+        if not self._told_ready and all(child.is_ready for child in self._children):
+            self._told_ready = True
+            self.on_ready()
+
+    def _hear(self, child: _Child, selector: selectors.BaseSelector) -> None:
+        ready = child.ready
+        if ready is None:
+            return
+        if ready.recv(64):
+            child.is_ready = True
+        # Nothing more is said there: the end of the process is told by its exit.
+        selector.unregister(ready)
+        ready.close()
+        child.ready = None
+
+    def _died(self, child: _Child, code: int) -> None:
+        lived = time.monotonic() - child.started_at
+        child.delay = RESTART_DELAY if lived > STEADY else min(child.delay * 2, MAX_RESTART_DELAY)
+        child.process = None
+        child.restart_at = time.monotonic() + child.delay
+        log.error(
+            "process %s ended with %d after %.1f s; starting it again in %.1f s",
+            child.plan.name,
+            code,
+            lived,
+            child.delay,
+        )
+
+    def _end(self) -> bool:
+        """End all processes; returns whether one had to be killed."""
+        alive = [c.process for c in self._children if c.process is not None]
+        for process in alive:
+            process.terminate()
+        killed = False
+        deadline = time.monotonic() + STOP_TIMEOUT + KILL_TIMEOUT
+        for process in alive:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed = True
+        return killed
+
+
+def _drain(wake: socket.socket) -> None:
+    try:
+        while wake.recv(4096):
+            pass
+    except BlockingIOError:
+        return
+
+
+def python_argv(*arguments: str) -> tuple[str, ...]:
+    """This interpreter running this package with `arguments`."""
+    return (sys.executable, "-m", "raykeep", *arguments)
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a small file so that a reader sees all of it or the one before."""
+    temporary = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+    temporary.replace(path)
