@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from raykeep.crypto.certificates import CertificateFacts, certificate_facts
 from raykeep.domain.access import Action, Actor, Rules, StudyRef
+from raykeep.domain.errors import StudyNotFound, shown
 from raykeep.enforcement.door import Enforcer
 from raykeep.enforcement.insight import Explanation
 from raykeep.ports.key_administration import FacilityKeyInfo
@@ -79,11 +81,15 @@ def explain(
 
     Raises:
         AccessDenied: `actor` may not ask.
+        StudyNotFound: no facility holds the study.
     """
     with enforcer.operation(actor, Action.POLICY_READ) as op:
         studies: list[StudyRef | None] = [None]
         if study_instance_uid is not None:
             studies = [*op.index.studies(study_instance_uid)]
+            if not studies:
+                msg = f"no study {shown(study_instance_uid)}. Leave --study out to ask in general"
+                raise StudyNotFound(msg)
         answers = [op.explain(subject, action, study) for study in studies]
         op.note(count=len(answers), details={"subject": subject.name, "asked": action.value})
     return answers
@@ -91,15 +97,28 @@ def explain(
 
 def tls_status(
     enforcer: Enforcer, actor: Actor, certificates: list[tuple[str, str]]
-) -> list[tuple[str, str]]:
-    """The archive's own certificates, by name, PEM; that it was asked is recorded.
+) -> list[tuple[str, CertificateFacts]]:
+    """What the archive's own certificates, (name, PEM), say; that it was asked is recorded.
 
     Raises:
         AccessDenied: `actor` may not.
     """
     with enforcer.operation(actor, Action.TLS_READ) as op:
-        op.note(count=len(certificates))
-    return certificates
+        found = [(name, certificate_facts(pem)) for name, pem in certificates]
+        op.note(count=len(found))
+    return found
+
+
+def ca_bundle(enforcer: Enforcer, actor: Actor) -> str:
+    """The certificates that peers must trust, PEM.
+
+    Raises:
+        AccessDenied: `actor` may not.
+    """
+    with enforcer.operation(actor, Action.TLS_READ) as op:
+        pem = op.authority.bundle_pem()
+        op.note(details={"asked": "bundle"})
+    return pem
 
 
 def database_status(

@@ -1,42 +1,15 @@
 """What every command has at hand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raykeep.domain.access import Actor, ActorKind, Door, Origin, Role
 from raykeep.enforcement.door import Enforcer
 from raykeep.ports.clock import Clock
+from raykeep.servers.control.steps import Plain
 from raykeep.services.audit_review import TrailKeys
 from raykeep.services.ingest import IngestSettings
-
-Plain = dict[str, Any]
-"""What JSON can hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long command has come."""
-
-    done: int
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of a command.
-
-    Attributes:
-        result: For `--json`, and for the command line to print.
-        exit_code: 0 done, 1 done and it found something wrong.
-    """
-
-    result: Plain
-    exit_code: int = 0
-
-
-Steps = Iterator[Progress | Finished]
 
 
 @dataclass(frozen=True, slots=True)

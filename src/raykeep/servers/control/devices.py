@@ -2,14 +2,19 @@
 
 from datetime import datetime
 from ipaddress import ip_network
+from typing import Annotated
+
+from msgspec import Meta
 
 from raykeep.domain.access import Actor
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.device import Device, DeviceRight, Network, PlainExemption
 from raykeep.domain.errors import InvalidInput, shown
 from raykeep.domain.facility import FacilityName
-from raykeep.servers.control.context import Context, Plain
-from raykeep.servers.control.table import CommandTable, Parameters
+from raykeep.servers.control.context import Context
+from raykeep.servers.control.plain import state_of, time_text
+from raykeep.servers.control.steps import Plain
+from raykeep.servers.control.table import CommandTable, Nothing, Parameters
 from raykeep.services.devices import (
     Enrolled,
     Enrolment,
@@ -22,37 +27,39 @@ from raykeep.services.devices import (
 
 COMMANDS = CommandTable()
 
+MAX_NETWORKS = 64  # address ranges of one device or token
+MAX_OWNER = 64  # characters
+MAX_REASON = 200  # characters
 
-class Enroll(Parameters):
+Networks = Annotated[tuple[str, ...], Meta(max_length=MAX_NETWORKS)]
+
+
+class Enroll(Parameters, frozen=True):
     """`device enroll`. Times are ISO 8601 with an offset; PEMs are texts."""
 
     aet: str
     facility: str
-    may: list[str]
-    ip: list[str] = []
+    may: tuple[str, ...]
+    ip: Networks = ()
     csr: str | None = None
     cert: str | None = None
     plain: bool = False
-    until: datetime | None = None
-    owner: str = ""
-    reason: str = ""
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    owner: Annotated[str, Meta(max_length=MAX_OWNER)] = ""
+    reason: Annotated[str, Meta(max_length=MAX_REASON)] = ""
 
 
-class ByTitle(Parameters):
+class ByTitle(Parameters, frozen=True):
     """Commands on one device."""
 
     aet: str
 
 
-class Renew(Parameters):
+class Renew(Parameters, frozen=True):
     """`device renew`."""
 
     aet: str
     csr: str | None = None
-
-
-class Nothing(Parameters):
-    """No parameters."""
 
 
 @COMMANDS.answer("device.enroll", Enroll)
@@ -67,13 +74,14 @@ def enroll(context: Context, actor: Actor, given: Enroll) -> Plain:
         certificate_pem=given.cert,
         exemption=_exemption(given),
     )
-    return _enrolled(enroll_device(context.enforcer, actor, wanted, context.clock))
+    return _enrolled(context, enroll_device(context.enforcer, actor, wanted, context.clock))
 
 
 @COMMANDS.answer("device.renew", Renew)
 def renew(context: Context, actor: Actor, given: Renew) -> Plain:
     """Issue a new certificate."""
-    return _enrolled(renew_device(context.enforcer, actor, AETitle(given.aet), given.csr))
+    title = AETitle(given.aet)
+    return _enrolled(context, renew_device(context.enforcer, actor, title, given.csr))
 
 
 @COMMANDS.answer("device.revoke", ByTitle)
@@ -85,17 +93,19 @@ def revoke(context: Context, actor: Actor, given: ByTitle) -> Plain:
 
 @COMMANDS.answer("device.list", Nothing)
 def list_all(context: Context, actor: Actor, _: Nothing) -> Plain:
-    """All devices."""
-    return {"devices": [_told(d) for d in list_devices(context.enforcer, actor)]}
+    """All devices, by AE title."""
+    now = context.clock.now()
+    return {"devices": [_told(d, now) for d in list_devices(context.enforcer, actor)]}
 
 
 @COMMANDS.answer("device.show", ByTitle)
 def show(context: Context, actor: Actor, given: ByTitle) -> Plain:
     """One device."""
-    return _told(show_device(context.enforcer, actor, AETitle(given.aet)))
+    device = show_device(context.enforcer, actor, AETitle(given.aet))
+    return _told(device, context.clock.now())
 
 
-def networks(texts: list[str]) -> list[Network]:
+def networks(texts: tuple[str, ...]) -> list[Network]:
     """Address ranges from text.
 
     Raises:
@@ -106,7 +116,7 @@ def networks(texts: list[str]) -> list[Network]:
         try:
             found.append(ip_network(text))
         except ValueError:
-            msg = f"{shown(text)} is not an address or range such as 10.1.2.0/24"
+            msg = f"{shown(text)} is not an address or a range. Write it like 10.1.2.0/24"
             raise InvalidInput(msg) from None
     return found
 
@@ -123,7 +133,7 @@ def _right(text: str) -> DeviceRight:
 def _exemption(given: Enroll) -> PlainExemption | None:
     if not given.plain:
         if given.until is not None or given.owner or given.reason:
-            msg = "--until, --owner and --reason go with --plain"
+            msg = "--until, --owner and --reason go with --plain. Add it, or leave them out"
             raise InvalidInput(msg)
         return None
     if given.until is None:
@@ -132,42 +142,43 @@ def _exemption(given: Enroll) -> PlainExemption | None:
     return PlainExemption(given.until, given.owner, given.reason)
 
 
-def _enrolled(enrolled: Enrolled) -> Plain:
+def _enrolled(context: Context, enrolled: Enrolled) -> Plain:
     certificate = enrolled.certificate
-    expires = enrolled.device.certificate_expires_at
-    if enrolled.device.exemption is not None:
-        expires = enrolled.device.exemption.until
+    device = enrolled.device
     return {
-        "aet": enrolled.device.ae_title.value,
+        "aet": device.ae_title.value,
         "key_pem": certificate.private_key_pem if certificate else None,
         "certificate_pem": certificate.certificate_pem if certificate else None,
         "ca_pem": enrolled.ca_pem,
-        "expires": expires.isoformat() if expires else None,
-        "device": _told(enrolled.device),
+        "expires": time_text(_end_of(device)),
+        "device": _told(device, context.clock.now()),
     }
 
 
-def _told(device: Device) -> Plain:
+def _end_of(device: Device) -> datetime | None:
+    """When the device must have something new to be let in."""
+    return device.exemption.until if device.exemption else device.certificate_expires_at
+
+
+def _told(device: Device, now: datetime) -> Plain:
     exemption = device.exemption
+    plain = None
+    if exemption is not None:
+        plain = {
+            "until": time_text(exemption.until),
+            "owner": exemption.owner,
+            "reason": exemption.reason,
+        }
     return {
         "aet": device.ae_title.value,
         "facility": device.facility,
         "may": sorted(right.value for right in device.rights),
         "ip": [str(network) for network in device.networks],
+        "state": state_of(device.revoked_at, _end_of(device), now),
+        "expires": time_text(_end_of(device)),
         "certificates": list(device.certificate_sha256),
-        "certificate_expires": _time(device.certificate_expires_at),
-        "plain": None
-        if exemption is None
-        else {
-            "until": exemption.until.isoformat(),
-            "owner": exemption.owner,
-            "reason": exemption.reason,
-        },
-        "enrolled": _time(device.enrolled_at),
-        "revoked": _time(device.revoked_at),
-        "last_seen": _time(device.last_seen_at),
+        "plain": plain,
+        "enrolled": time_text(device.enrolled_at),
+        "revoked": time_text(device.revoked_at),
+        "last_seen": time_text(device.last_seen_at),
     }
-
-
-def _time(when: datetime | None) -> str | None:
-    return when.isoformat() if when else None

@@ -1,14 +1,14 @@
 """`raykeep status`, `keys status`, `tls status`, `db status`, `policy …`."""
 
-from datetime import datetime
-
-from raykeep.crypto.certificates import certificate_facts
 from raykeep.domain.access import Action, Actor, ActorKind, Door, Origin, Role
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import InvalidInput, TokenNotFound, shown
-from raykeep.servers.control.context import Context, Finished, Plain, local_operator
-from raykeep.servers.control.devices import Nothing
-from raykeep.servers.control.table import CommandTable, Parameters
+from raykeep.domain.uids import UID
+from raykeep.servers.control.context import Context, local_operator
+from raykeep.servers.control.plain import WARN, time_text
+from raykeep.servers.control.statuses import DONE, FOUND_WRONG
+from raykeep.servers.control.steps import Finished, Plain
+from raykeep.servers.control.table import CommandTable, Nothing, Parameters
 from raykeep.services import overview
 from raykeep.services.authentication import device_actor, token_actor
 from raykeep.services.devices import show_device
@@ -16,11 +16,9 @@ from raykeep.services.tokens import list_tokens
 
 COMMANDS = CommandTable()
 
-WARN_DAYS = 14  # certificates that end sooner are a finding
 
-
-class Explain(Parameters):
-    """`policy explain`. `user` is `device:AET`, `token:ID` or `operator`."""
+class Explain(Parameters, frozen=True):
+    """`policy explain`. `user` is `device:AET`, `token:ID`, `role:ROLE` or `operator`."""
 
     user: str
     action: str
@@ -53,7 +51,7 @@ def keys(context: Context, actor: Actor, _: Nothing) -> Plain:
             {
                 "facility": key.facility,
                 "version": key.version,
-                "created": key.created_at.isoformat(),
+                "created": time_text(key.created_at),
                 "current": key.is_current,
                 "study_keys": found.study_keys.get(key.facility, {}).get(key.version, 0),
             }
@@ -66,21 +64,29 @@ def keys(context: Context, actor: Actor, _: Nothing) -> Plain:
 def tls(context: Context, actor: Actor, _: Nothing) -> Finished:
     """Certificates and how long they last."""
     now = context.clock.now()
-    certificates = overview.tls_status(context.enforcer, actor, context.tls_certificates())
-    told = []
-    for name, pem in certificates:
-        facts = certificate_facts(pem)
-        told.append(
-            {
-                "name": name,
-                "subject": facts.subject,
-                "sha256": facts.sha256,
-                "not_after": facts.not_after.isoformat(),
-                "days_left": _days(facts.not_after, now),
-            }
-        )
-    ends_soon = any(int(c["days_left"]) < WARN_DAYS for c in told)
-    return Finished({"certificates": told, "ca": str(context.ca_bundle)}, int(ends_soon))
+    found = overview.tls_status(context.enforcer, actor, context.tls_certificates())
+    told: list[Plain] = [
+        {
+            "name": name,
+            "subject": facts.subject,
+            "key": facts.key,
+            "names": list(facts.names),
+            "sha256": facts.sha256,
+            "expires": time_text(facts.not_after),
+            "days_left": (facts.not_after - now).days,
+        }
+        for name, facts in found
+    ]
+    ends_soon = any(facts.not_after - now < WARN for _, facts in found)
+    result: Plain = {"certificates": told, "ca": str(context.ca_bundle)}
+    return Finished(result, FOUND_WRONG if ends_soon else DONE)
+
+
+@COMMANDS.answer("tls.bundle", Nothing)
+def bundle(context: Context, actor: Actor, _: Nothing) -> Plain:
+    """The certificates that peers must trust."""
+    pem = overview.ca_bundle(context.enforcer, actor)
+    return {"ca": str(context.ca_bundle), "pem": pem}
 
 
 @COMMANDS.answer("db.status", Nothing)
@@ -109,8 +115,8 @@ def policy(context: Context, actor: Actor, _: Nothing) -> Plain:
 
 
 @COMMANDS.answer("policy.explain", Explain)
-def explain(context: Context, actor: Actor, given: Explain) -> Finished:
-    """Why somebody may or may not; exit code 1 when not."""
+def explain(context: Context, actor: Actor, given: Explain) -> Plain:
+    """Why somebody may or may not; the answer is told, whichever it is."""
     try:
         action = Action(given.action)
     except ValueError:
@@ -118,7 +124,8 @@ def explain(context: Context, actor: Actor, given: Explain) -> Finished:
         msg = f"{shown(given.action)} is not an action. Take one of: {actions}"
         raise InvalidInput(msg) from None
     subject = _subject(context, actor, given.user)
-    answers = overview.explain(context.enforcer, actor, subject, action, given.study)
+    study = None if given.study is None else UID.parse(given.study)
+    answers = overview.explain(context.enforcer, actor, subject, action, study)
     told = [
         {
             "permitted": answer.permitted,
@@ -128,15 +135,14 @@ def explain(context: Context, actor: Actor, given: Explain) -> Finished:
         }
         for answer in answers
     ]
-    result: Plain = {
+    return {
         "user": given.user,
         "roles": sorted(subject.roles),
         "action": action.value,
-        "study": given.study,
+        "study": study,
         "answers": told,
         "permitted": any(answer.permitted for answer in answers),
     }
-    return Finished(result, 0 if result["permitted"] else 1)
 
 
 def _subject(context: Context, actor: Actor, text: str) -> Actor:
@@ -158,7 +164,3 @@ def _subject(context: Context, actor: Actor, text: str) -> Actor:
         )
     msg = f"{shown(text)} is nobody: name device:AET, token:ID, role:ROLE or operator"
     raise InvalidInput(msg)
-
-
-def _days(end: datetime, now: datetime) -> int:
-    return (end - now).days

@@ -1,37 +1,42 @@
 """`raykeep import` and `raykeep blobs …`."""
 
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from raykeep.domain.access import Actor
+from raykeep.domain.errors import InvalidInput
 from raykeep.domain.facility import FacilityName
-from raykeep.servers.control.context import Context, Finished, Plain, Progress, Steps
-from raykeep.servers.control.devices import Nothing
-from raykeep.servers.control.table import CommandTable, Parameters
+from raykeep.servers.control.context import Context
+from raykeep.servers.control.steps import Finished, Plain, Progress, Steps
+from raykeep.servers.control.table import CommandTable, Nothing, Parameters
 from raykeep.services.importing import ImportReport, import_paths
 from raykeep.services.integrity import sweep_blobs, verify_blobs
-from raykeep.services.tenants import show_facility
+from raykeep.services.tenants import list_facilities, show_facility
 
 COMMANDS = CommandTable()
 
-
-class Import(Parameters):
-    """`import`. Paths are absolute."""
-
-    paths: list[str]
-    facility: str
+MAX_PATHS = 10_000  # of one import
 
 
-class Verify(Parameters):
+class Import(Parameters, frozen=True):
+    """`import`. Paths are absolute; without a facility, the only one is meant."""
+
+    paths: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_PATHS)]
+    facility: str | None = None
+
+
+class Verify(Parameters, frozen=True):
     """`blobs verify`."""
 
-    limit: int | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 @COMMANDS.command("import", Import)
 def take_in(context: Context, actor: Actor, given: Import) -> Steps:
     """Take in folders, ZIP files, media."""
-    facility = FacilityName(given.facility)
-    show_facility(context.enforcer, actor, facility)
+    facility = _facility(context, actor, given.facility)
     report = ImportReport()
     for report in import_paths(
         context.enforcer,
@@ -43,6 +48,7 @@ def take_in(context: Context, actor: Actor, given: Import) -> Steps:
     ):
         yield Progress(report.files, "files")
     result: Plain = {
+        "facility": facility,
         "files": report.files,
         "stored": report.stored,
         "duplicates": report.duplicates,
@@ -85,3 +91,19 @@ def sweep(context: Context, actor: Actor, _: Nothing) -> Plain:
         "unfinished_removed": report.unfinished_removed,
         "purged": report.purged,
     }
+
+
+def _facility(context: Context, actor: Actor, wanted: str | None) -> FacilityName:
+    """The facility that is meant.
+
+    Raises:
+        FacilityNotFound: there is none of that name.
+        InvalidInput: none is named, and there is not just one.
+    """
+    if wanted is not None:
+        return show_facility(context.enforcer, actor, FacilityName(wanted)).name
+    names = [facility.name for facility in list_facilities(context.enforcer, actor)]
+    if len(names) != 1:
+        msg = f"there are several facilities: name one with --facility ({', '.join(names)})"
+        raise InvalidInput(msg)
+    return names[0]

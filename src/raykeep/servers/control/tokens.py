@@ -1,44 +1,52 @@
 """`raykeep token …` and `raykeep facility …`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from msgspec import Meta
 
 from raykeep.domain.access import Actor, Role
 from raykeep.domain.errors import InvalidInput, shown
 from raykeep.domain.facility import Facility, FacilityName
 from raykeep.domain.token import ApiToken
-from raykeep.servers.control.context import Context, Plain
-from raykeep.servers.control.devices import Nothing, networks
-from raykeep.servers.control.table import CommandTable, Parameters
+from raykeep.servers.control.context import Context
+from raykeep.servers.control.devices import Networks, networks
+from raykeep.servers.control.plain import state_of, time_text
+from raykeep.servers.control.steps import Plain
+from raykeep.servers.control.table import CommandTable, Nothing, Parameters
 from raykeep.services.tenants import add_facility, list_facilities, show_facility
 from raykeep.services.tokens import BEARER_ROLES, TokenWish, create_token, list_tokens, revoke_token
 
 COMMANDS = CommandTable()
 
+MAX_LIFE = 10 * 366 * 86_400  # seconds that can be asked for; the service allows less
+MAX_FACILITIES = 1000  # of one token
 
-class CreateToken(Parameters):
+
+class CreateToken(Parameters, frozen=True):
     """`token create`. `expires` in seconds."""
 
     name: str
     role: str
-    facility: list[str]
-    expires: int
-    ip: list[str] = []
+    facility: Annotated[tuple[str, ...], Meta(max_length=MAX_FACILITIES)]
+    expires: Annotated[int, Meta(ge=1, le=MAX_LIFE)]
+    ip: Networks = ()
 
 
-class ById(Parameters):
+class ById(Parameters, frozen=True):
     """Commands on one token."""
 
     id: str
 
 
-class NewFacility(Parameters):
+class NewFacility(Parameters, frozen=True):
     """`facility add`."""
 
     name: str
     title: str = ""
 
 
-class ByName(Parameters):
+class ByName(Parameters, frozen=True):
     """Commands on one facility."""
 
     name: str
@@ -55,13 +63,14 @@ def create(context: Context, actor: Actor, given: CreateToken) -> Plain:
         tuple(networks(given.ip)),
     )
     token, text = create_token(context.enforcer, actor, wish, context.clock)
-    return {"id": token.token_id, "token": text, "expires": token.expires_at.isoformat()}
+    return {"id": token.token_id, "token": text, "expires": time_text(token.expires_at)}
 
 
 @COMMANDS.answer("token.list", Nothing)
 def list_all(context: Context, actor: Actor, _: Nothing) -> Plain:
     """All tokens, without their secrets, which nobody has."""
-    return {"tokens": [_told(token) for token in list_tokens(context.enforcer, actor)]}
+    now = context.clock.now()
+    return {"tokens": [_told(token, now) for token in list_tokens(context.enforcer, actor)]}
 
 
 @COMMANDS.answer("token.revoke", ById)
@@ -99,16 +108,17 @@ def _role(text: str) -> Role:
         raise InvalidInput(msg) from None
 
 
-def _told(token: ApiToken) -> Plain:
+def _told(token: ApiToken, now: datetime) -> Plain:
     return {
         "id": token.token_id,
         "name": token.name,
         "role": token.role.value,
         "facilities": sorted(token.facilities),
         "ip": [str(network) for network in token.networks],
-        "created": token.created_at.isoformat(),
-        "expires": token.expires_at.isoformat(),
-        "revoked": token.revoked_at.isoformat() if token.revoked_at else None,
+        "state": state_of(token.revoked_at, token.expires_at, now),
+        "created": time_text(token.created_at),
+        "expires": time_text(token.expires_at),
+        "revoked": time_text(token.revoked_at),
     }
 
 
@@ -116,5 +126,5 @@ def _facility(facility: Facility) -> Plain:
     return {
         "name": facility.name,
         "title": facility.title,
-        "created": facility.created_at.isoformat(),
+        "created": time_text(facility.created_at),
     }
