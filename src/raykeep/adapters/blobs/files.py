@@ -105,10 +105,10 @@ class FileBlobs:
             try:
                 length = os.fstat(descriptor).st_size
                 # Asked before memory is taken: the span may come from a damaged row.
-                data = _read(descriptor, span) if span.stop <= length else b""
+                data = _read(descriptor, span) if span.stop <= length else None
             finally:
                 os.close(descriptor)
-        if len(data) != span.length:
+        if data is None or len(data) != span.length:
             msg = f"blob {key} ends at {length}, before {span.stop}. Restore it from a backup"
             raise IntegrityError(msg)
         return data
