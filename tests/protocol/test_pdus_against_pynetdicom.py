@@ -34,10 +34,10 @@ THEIRS = {
 
 
 def is_readable_by_them(pdu):
-    """They cannot read a user identity of which a field is empty."""
+    """They cannot read a user identity whose primary field is empty."""
     information = getattr(pdu, "user_information", None)
     who = information.user_identity if information is not None else None
-    return who is None or bool(who.primary_field and who.secondary_field)
+    return who is None or bool(who.primary_field)
 
 
 def with_titles(pdu):

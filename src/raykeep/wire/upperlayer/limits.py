@@ -16,7 +16,8 @@ class UpperLayerLimits:
     # Peers that ignore the announced length are borne up to here: PDUs are
     # streamed, so a long one costs no memory. Longer is refused by its header.
     max_pdu_length_borne: int = 1_048_576  # bytes
-    max_association_pdu_length: int = 65_536  # bytes of an A-ASSOCIATE-RQ or -AC
+    # Of an A-ASSOCIATE-RQ or -AC, bytes; 128 contexts with 32 transfer syntaxes each fit.
+    max_association_pdu_length: int = 131_072
     max_pdvs_per_pdu: int = 1_024
     max_pdu_length_sent: int = 131_072  # bytes, where the peer allows as much or more
     # A peer that takes only a few bytes a PDU would make every answer dear.
@@ -25,7 +26,7 @@ class UpperLayerLimits:
     # --- association requests and answers ---
     max_presentation_contexts: int = 128  # odd numbers of 1..255, PS3.8 section 9.3.2.2
     max_transfer_syntaxes_per_context: int = 64
-    max_transfer_syntaxes: int = 2_048  # over all contexts
+    max_transfer_syntaxes: int = 4_096  # over all contexts
     max_user_information_items: int = 512
     max_user_information_length: int = 32_768  # bytes
 

@@ -410,7 +410,7 @@ def test_pdus_after_our_abort_draw_one_answer_at_most():
 
 HOSTILE_HEADERS = [
     (State.Sta2, struct.pack(">BxI", 1, 0xFFFFFFFF), encode(Abort(0, 0))),
-    (State.Sta2, struct.pack(">BxI", 1, 65_537), encode(Abort(0, 0))),
+    (State.Sta2, struct.pack(">BxI", 1, 131_073), encode(Abort(0, 0))),
     (State.Sta2, struct.pack(">BxI", 1, 67), encode(Abort(0, 0))),
     (State.Sta2, struct.pack(">BxI", 4, 0xFFFFFFFF), encode(Abort(0, 0))),
     (State.Sta2, b"GET / HTTP/1.1\r\n\r\n", encode(Abort(0, 0))),
