@@ -60,7 +60,7 @@ class Vault:
     def put(
         self, place: Place, body: Iterable[Buffer], manifest: Callable[[BodyFacts], bytes]
     ) -> SealedObject:
-        """Seal `body` as it comes and store it; durable when this returns.
+        """Seal `body` as it comes, store it durably, and return the ticket that opens it again.
 
         Args:
             place: Where it belongs.
@@ -69,13 +69,9 @@ class Vault:
             manifest: Asked when the last piece has come; what it answers is sealed behind the
                 body, so that the index row can be rebuilt from the object alone.
 
-        Returns:
-            The ticket, which is what opens the object again.
-
         Raises:
             KeyUnavailable: no key; `body` was not touched.
-            StorageFull: no room; nothing was kept.
-            StorageUnavailable: the store or the key store is away; nothing was kept.
+            StorageFull, StorageUnavailable: no room, or a store is away; nothing was kept.
         """
         study_key = self._key_to_seal(place.facility, place.study_instance_uid)
         object_id = self._entropy.bytes(ID_LENGTH).hex()
@@ -237,10 +233,10 @@ class Vault:
     # --- keys ----------------------------------------------------------------------------------
 
     def forget(self, facility: FacilityName, study_instance_uid: str | None = None) -> None:
-        """Drop unwrapped keys of a study, or of all of a facility, from memory now.
+        """Drop unwrapped keys of a study, or of a whole facility, from memory now.
 
-        Without this they go by themselves after `CACHE_SECONDS`. Whoever shreds a study must
-        first end its writing and wait as long, in every process.
+        They go by themselves after `CACHE_SECONDS`. Who shreds a study first ends its writing in
+        every process and waits as long: what is sealed under a deleted key is lost.
         """
         self._cache.forget(facility, study_instance_uid)
 
