@@ -115,7 +115,7 @@ class Acceptor:
     def run(self) -> None:
         """Accept until `stop`; what is being served then goes on."""
         for listener in self._listeners:
-            listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+            listener.settimeout(0.0)
             self._selector.register(listener, selectors.EVENT_READ, None)
         self._selector.register(self._woken, selectors.EVENT_READ, self._woken)
         try:
@@ -303,7 +303,7 @@ class Acceptor:
 
 def _says_something(connection: socket) -> bool:
     """Whether a readable connection has bytes, and has not just ended."""
-    connection.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    connection.settimeout(0.0)
     try:
         return bool(connection.recv(1, MSG_PEEK))
     except OSError:

@@ -224,7 +224,7 @@ class TLSStream:
         with suppress(ssl.SSLError):
             self._tls.unwrap()
         with suppress(OSError):
-            self._socket.setblocking(False)  # noqa: FBT003 - the standard library's signature
+            self._socket.settimeout(0.0)
             self._socket.send(self._outgoing.read())
         self._shared.close()
 

@@ -19,6 +19,7 @@ from raykeep.wire.dimse.commands import CCancelRQ, Request
 from raykeep.wire.dimse.exchange import CommandReceived, InvalidCommand
 from raykeep.wire.upperlayer.association import Association
 from raykeep.wire.upperlayer.events import (
+    AssociationEvent,
     AssociationRequested,
     ProtocolViolation,
     ReleaseRequested,
@@ -141,18 +142,15 @@ class AssociationServer:
         self, connection: Connection, pump: Pump, certificate_sha256: str | None
     ) -> None:
         """Wait for the request, and serve the association if it is to be."""
+        is_stranger = True
         while (event := pump.next_event()) is not None:
-            match event:
-                case AssociationRequested(request=request):
-                    self._answer(connection, pump, request, certificate_sha256)
-                case RequestRefused(refusal=refusal):
-                    self._admission.refuse_unread(connection.address, refusal.reason)
-                case ProtocolViolation(finding=finding):
-                    self._admission.refuse_unread(connection.address, finding)
-                case TimedOut(waiting_for=what):
-                    self._admission.refuse_unread(connection.address, f"waited in vain for {what}")
-                case _:
-                    pass  # it left; the pump says None next
+            if isinstance(event, AssociationRequested):
+                is_stranger = False
+                self._answer(connection, pump, event.request, certificate_sha256)
+            elif is_stranger and (fault := _fault_of(event)):
+                is_stranger = False
+                self._shared.metrics.add(Count.REFUSED)
+                self._admission.refuse_unread(connection.address, fault)
 
     def _answer(
         self,
@@ -225,3 +223,16 @@ class AssociationServer:
         if received.answer is None:
             raise ProtocolError("a command set that is no request could not be read")
         messages.send_encoded(received.context_id, received.answer)
+
+
+def _fault_of(event: AssociationEvent) -> str:
+    """What a requestor did wrong before it was known; empty when it only left."""
+    match event:
+        case RequestRefused(refusal=refusal):
+            return refusal.reason
+        case ProtocolViolation(finding=finding):
+            return finding
+        case TimedOut(waiting_for=what):
+            return f"waited in vain for {what}"
+        case _:
+            return ""
