@@ -93,6 +93,14 @@ class Connection(HttpToolsProtocol):
         else:
             self._check_phase(now, now - self.since)
 
+    def shutdown(self) -> None:
+        """The server ends: finish what runs, and take nothing more."""
+        if self._open_answers:
+            self.cycle.keep_alive = False
+        else:
+            # Taking leave of TLS would wait for clients that are not listening now.
+            self.transport.abort()
+
     def _check_phase(self, now: float, waited: float) -> None:
         limits = self._limits
         match self.phase:

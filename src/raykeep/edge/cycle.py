@@ -5,6 +5,10 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
+class ClientGone(OSError):
+    """The client left before its answer was out; ASGI asks for an OSError."""
+
+
 class Cycle(RequestResponseCycle):
     """A request being answered."""
 
@@ -22,6 +26,17 @@ class Cycle(RequestResponseCycle):
                 # Not closed but reset: a peer must not take half an answer for a whole one,
                 # and one that reads nothing must not hold the rest in memory.
                 self.transport.abort()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - uvicorn's signature
+        """Send a part of the answer.
+
+        Raises:
+            ClientGone: nobody is there to read it. uvicorn would say nothing, and an
+                application would go on reading for nobody.
+        """
+        await super().send(message)
+        if self.disconnected:
+            raise ClientGone
 
 
 def _nothing() -> None:

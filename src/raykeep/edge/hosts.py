@@ -26,6 +26,11 @@ class HostNames:
         self._origin = origin
         self._judged: dict[tuple[bytes, int], str] = {}
 
+    @property
+    def remembered(self) -> int:
+        """How many spellings are remembered."""
+        return len(self._judged)
+
     def origin_for(self, host: bytes, port: int) -> str:
         """What links in the answer begin with.
 

@@ -22,8 +22,8 @@ class EdgeLimits:
     drain_timeout: float = 5.0  # seconds for the same
     stall_timeout: float = 30.0  # seconds in which a client takes nothing of an answer
     keep_alive_timeout: float = 75.0  # seconds between two requests
-    closing_timeout: float = 5.0  # seconds to take leave of TLS
-    leaving_timeout: float = 10.0  # seconds for a client to take the rest of a last answer
+    closing_timeout: float = 10.0  # seconds to send what is left and take leave of TLS
+    leaving_timeout: float = 15.0  # seconds for a client to take the rest of a last answer
     shutdown_timeout: float = 10.0  # seconds that answers may still take when the server ends
 
 

@@ -33,6 +33,11 @@ class Seats:
         """Whether there is no seat left for anybody."""
         return self.count >= self._total
 
+    @property
+    def sources(self) -> int:
+        """From how many sources there are connections."""
+        return len(self._taken)
+
     def take(self, source: str) -> bool:
         """Take a seat; False when there is none left, or none left for `source`."""
         if self.full or self._taken[source] >= self._per_source:

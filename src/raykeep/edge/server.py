@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from email.utils import format_datetime
 from ipaddress import ip_address
-from socket import IPPROTO_TCP, TCP_NODELAY, socket
+from socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY, socket
 
 import uvloop
 from starlette.types import ASGIApp
@@ -25,6 +25,7 @@ from raykeep.ports.clock import Clock
 log = logging.getLogger("raykeep.web")
 
 BEAT = 1.0  # seconds between two looks at deadlines
+ACCEPTED_AT_ONCE = 64  # connections, before others have their turn on the loop
 LAST_WORDS = 2.0  # seconds of the shutdown time that are kept for cutting off what is left
 
 
@@ -122,9 +123,12 @@ class WebServer:
         for one in self._sockets:
             one.settimeout(0)
         self._set_date()
-        tasks = [self._loop.create_task(self._accept(one)) for one in self._sockets]
-        tasks.append(self._loop.create_task(self._watch_deadlines()))
-        tasks.append(self._loop.create_task(self._keep_time()))
+        for one in self._sockets:
+            self._listen(one)
+        tasks = [
+            self._loop.create_task(self._watch_deadlines()),
+            self._loop.create_task(self._keep_time()),
+        ]
         stopping = self._loop.create_task(self._stop.wait())
         try:
             # A task that ends by itself has failed: then the server must not seem to live.
@@ -135,26 +139,38 @@ class WebServer:
             if not task.cancelled() and task.exception() is not None:
                 await task
 
-    async def _accept(self, listener: socket) -> None:
+    def _accept(self, listener: socket) -> None:
+        """Take the connections that wait, a few at a time."""
         loop = asyncio.get_running_loop()
-        while True:
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
-                connection, peer = await loop.sock_accept(listener)
+                connection, peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
             except OSError as error:
-                # Out of descriptors, mostly: the connection stays in the kernel's queue.
+                # Out of descriptors, mostly: what waits stays in the kernel's queue for a while.
                 log.warning("cannot accept: %s", error.strerror)
-                await asyncio.sleep(BEAT / 10)
-                continue
-            source = source_of(peer)
-            if self._seats.full:
-                self._make_room()
-            if not self._seats.take(source):
-                self._turned_away += 1
-                connection.close()
-                continue
-            task = loop.create_task(self._receive(connection, source))
-            self._arriving.add(task)
-            task.add_done_callback(self._arriving.discard)
+                loop.remove_reader(listener)
+                loop.call_later(BEAT / 10, self._listen, listener)
+                return
+            self._seat(connection, source_of(peer))
+
+    def _listen(self, listener: socket) -> None:
+        if listener.fileno() >= 0 and self._stop is not None and not self._stop.is_set():
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _seat(self, connection: socket, source: str) -> None:
+        """Let a connection in, if there is a seat for it."""
+        if self._seats.full:
+            self._make_room()
+        if not self._seats.take(source):
+            self._turned_away += 1
+            connection.close()
+            return
+        connection.settimeout(0)
+        task = asyncio.get_running_loop().create_task(self._receive(connection, source))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
     async def _receive(self, connection: socket, source: str) -> None:
         """Shake hands, apart from accepting, so that a silent client stalls nobody."""
@@ -189,7 +205,8 @@ class WebServer:
         )
         made = False
         try:
-            connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            if connection.family != AF_UNIX:
+                connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             await loop.connect_accepted_socket(protocol, connection, ssl=self._tls, **timeouts)
             made = True
         except OSError:  # ssl.SSLError is one, too
@@ -239,18 +256,16 @@ class WebServer:
 
     async def _end(self, tasks: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
         """Take no more, let what runs come to its end for a while, cut off what is left."""
+        loop = asyncio.get_running_loop()
+        for one in self._sockets:
+            loop.remove_reader(one)
+            one.close()
         for task in (*tasks, *self._arriving, stopping):
             task.cancel()
         await asyncio.gather(*tasks, *self._arriving, stopping, return_exceptions=True)
-        for one in self._sockets:
-            one.close()
         for connection in self._connections():
             connection.shutdown()
-        self._emptied.clear()
-        if self._seats.count:
-            patience = max(0.0, self._limits.shutdown_timeout - LAST_WORDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), patience)
+        await self._empty_within(self._limits.shutdown_timeout - LAST_WORDS)
         running = list(self._state.tasks)
         for task in running:
             task.cancel()
@@ -258,7 +273,14 @@ class WebServer:
             await asyncio.wait(running, timeout=LAST_WORDS / 2)
         for connection in self._connections():
             connection.transport.abort()
-        await asyncio.sleep(0)
+        await self._empty_within(LAST_WORDS / 2)
+
+    async def _empty_within(self, seconds: float) -> None:
+        """Wait until every connection is gone, but no longer than this."""
+        self._emptied.clear()
+        if self._seats.count:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), max(0.0, seconds))
 
 
 def _is_loopback(listener: socket) -> bool:
