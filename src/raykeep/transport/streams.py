@@ -166,8 +166,7 @@ class TLSStream:
                 with suppress(OSError):
                     self._send_encrypted(deadline)
                     self._linger()
-                why = (error.reason or type(error).__name__).replace("_", " ").lower()
-                raise ProtocolError(f"the TLS handshake failed: {why}") from error
+                raise ProtocolError(f"the TLS handshake failed: {_reason(error)}") from error
             else:
                 self._send_encrypted(deadline)
                 return
@@ -243,7 +242,7 @@ class TLSStream:
             # Said to the peer where it can still be said; what came before is not believed.
             with suppress(OSError):
                 self._send_encrypted(time.monotonic() + _LINGER)
-            raise ConnectionAbortedError("a TLS record is not genuine") from error
+            raise ConnectionAbortedError(f"TLS was broken off: {_reason(error)}") from error
         if self._outgoing.pending:  # answers to key updates
             self._send_encrypted(time.monotonic() + _LINGER)
         return at
@@ -270,6 +269,11 @@ class TLSStream:
             self._socket.shutdown(socket.SHUT_WR)
             while _receive_into(self._socket, self._raw, _left(deadline)):
                 pass
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's reason in words, without its source lines."""
+    return (error.reason or type(error).__name__).replace("_", " ").lower()
 
 
 def _prepare(connection: socket.socket) -> None:
