@@ -204,6 +204,11 @@ def issue_device(
     return CertifiedKey(private_key_pem, certificate + issuing.certificate_pem)
 
 
+def is_dns_name(text: str) -> bool:
+    """Whether `text` may stand in a certificate as a DNS name; no wildcards."""
+    return len(text) <= _MAX_DNS_NAME and _DNS_NAME.fullmatch(text.lower()) is not None
+
+
 # --- parts -------------------------------------------------------------------------------------
 
 
@@ -296,7 +301,7 @@ def _server_names(dns_names: Sequence[str]) -> list[str]:
     names: dict[str, None] = {}
     for given in [*dns_names, "localhost"]:
         name = given.lower().rstrip(".")
-        if len(name) > _MAX_DNS_NAME or _DNS_NAME.fullmatch(name) is None:
+        if not is_dns_name(name):
             msg = f"{shown(given)} is not a DNS name. Correct it in the settings"
             raise InvalidInput(msg)
         names[name] = None

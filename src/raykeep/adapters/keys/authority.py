@@ -1,5 +1,6 @@
 """The certificate authority with its keys in the keyring."""
 
+import socket
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ from raykeep.crypto.issuing import (
     SERVER_DAYS,
     CertifiedKey,
     ServerKeyKind,
+    is_dns_name,
     issue_device,
     issue_server,
     make_issuing,
@@ -37,10 +39,18 @@ _NAME_OF = {ServerKeyKind.RSA: TLS_RSA, ServerKeyKind.P256: TLS_P256}
 class LocalAuthority:
     """Makes the archive's authorities and certificates, and renews them in time."""
 
-    def __init__(self, keyring: KeyRing, clock: Clock) -> None:
-        """Use `keyring`; nothing is made before `prepare`."""
+    def __init__(self, keyring: KeyRing, clock: Clock, host_name: str | None = None) -> None:
+        """Use `keyring`; nothing is made before `prepare`.
+
+        Args:
+            keyring: Where the keys are kept.
+            clock: The time.
+            host_name: Name of this machine, always in the server's certificates; as the
+                system has it unless given.
+        """
         self._keyring = keyring
         self._clock = clock
+        self._host_name = socket.gethostname() if host_name is None else host_name
 
     def prepare(
         self,
@@ -55,7 +65,8 @@ class LocalAuthority:
 
         Args:
             dns_names: Names that clients know the server by.
-            addresses: Addresses likewise; the loopback's own are always added.
+            addresses: Addresses likewise. This machine's name, `localhost` and the loopback's
+                addresses are always added.
             renew: Renew the server's certificates even when nothing asks for it.
 
         Returns:
@@ -65,10 +76,12 @@ class LocalAuthority:
             KeyUnavailable: the keyring cannot be written.
             InvalidInput: a name is none.
         """
+        if is_dns_name(self._host_name):
+            dns_names = [*dns_names, self._host_name]
         changed = self._prepare_authorities()
-        issuing = self._get(CA_ISSUING)
+        issuing, all_of_them = self._get(CA_ISSUING), renew or bool(changed)
         for kind, name in _NAME_OF.items():
-            if not renew and not changed and self._is_good(name, dns_names, addresses):
+            if not all_of_them and self._is_good(name, dns_names, addresses):
                 continue
             certified = issue_server(
                 issuing,
@@ -129,7 +142,11 @@ class LocalAuthority:
             self._keyring.put(CA_ROOT, make_root(archive, now).pem().encode())
             changed.append(CA_ROOT)
         if self._needs_issuer(now):
-            issuing = make_issuing(self._get(CA_ROOT), archive, now)
+            root = self._get(CA_ROOT)
+            if not root.private_key_pem:
+                msg = "the key of the root authority is not here. Put it back into the keyring"
+                raise KeyUnavailable(msg)
+            issuing = make_issuing(root, archive, now)
             self._keep_issuer(now)
             self._keyring.put(CA_ISSUING, issuing.pem().encode())
             changed.append(CA_ISSUING)

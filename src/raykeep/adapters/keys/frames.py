@@ -113,7 +113,16 @@ class Refused(msgspec.Struct, tag=True, frozen=True):
 
 Reply = Secret | KeyInfo | KeyInfos | Certificate | Text | Refused
 
-_encoder = msgspec.msgpack.Encoder()
+
+def _plain(value: object) -> str:
+    """Facility names are texts of a type of their own."""
+    if isinstance(value, str):
+        return str(value)
+    msg = f"{type(value).__name__} goes over no key agent's socket"
+    raise TypeError(msg)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 

@@ -20,6 +20,9 @@ def create_file(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot("write", path, error) from error
+    try:
         descriptor = _opened(path, os.O_EXCL)
     except FileExistsError as error:
         msg = f"{path} exists already and is unchanged. Move it away or name another file"
