@@ -1,6 +1,5 @@
 """Building an archive's rooms over its stores."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,7 +44,6 @@ class Archive:
     trail_keys: TrailKeys
     clock: SystemClock
     study_keys: SqlStudyKeys
-    tls_certificates: Callable[[], list[tuple[str, str]]]
 
     def close(self) -> None:
         """End the windows of access and let go of the files."""
@@ -78,7 +76,9 @@ def open_archive(
         StorageUnavailable: a store is away.
     """
     clock, entropy = SystemClock(), SystemEntropy()
-    database = open_database(settings.database, folder=layout.database.parent, key=keys.secret(DATABASE))
+    database = open_database(
+        settings.database, folder=layout.database.parent, key=keys.secret(DATABASE)
+    )
     study_keys = open_study_keys(
         settings.database, folder=layout.study_keys.parent, key=keys.secret(STUDY_KEYS)
     )
@@ -96,7 +96,7 @@ def open_archive(
     )
     enforcer = Enforcer(BUILTIN_RULES, stores, clock, entropy, process)
     trail_keys = TrailKeys(trail_origin(manifest), keys.secret(AUDIT_PUBLIC), signer)
-    return Archive(enforcer, stores, database, trail_keys, clock, study_keys.close)
+    return Archive(enforcer, stores, database, trail_keys, clock, study_keys)
 
 
 def trail_origin(manifest: Manifest) -> str:

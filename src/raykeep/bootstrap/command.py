@@ -6,16 +6,21 @@ from pathlib import Path
 
 from raykeep import __version__
 from raykeep.adapters.keys.names import AUDIT_SIGNING, DATABASE
+from raykeep.adapters.sql.engine import Database
 from raykeep.adapters.sql.engine import upgrade_database as upgrade_sql
+from raykeep.adapters.sql.schema import current, heads
+from raykeep.adapters.sql.settings import DatabaseSettings
 from raykeep.bootstrap.archive import Archive, open_archive, trail_origin
 from raykeep.bootstrap.combined import CombinedKeys
 from raykeep.bootstrap.keys import Ask, open_keys
 from raykeep.bootstrap.lock import locked
+from raykeep.bootstrap.public_certificates import published
 from raykeep.bootstrap.system import SystemClock
 from raykeep.config.layout import Layout, read_manifest
 from raykeep.config.settings import Settings, read_settings
 from raykeep.crypto.signing import NoteSigner
-from raykeep.servers.control.context import Context, Plain
+from raykeep.servers.control.context import Context
+from raykeep.servers.control.steps import Plain
 from raykeep.servers.control.tables import ALL_COMMANDS
 from raykeep.servers.control.table import CommandTable
 
@@ -53,9 +58,7 @@ def open_for_command(
             archive.close()
 
 
-def command_context(
-    layout: Layout, settings: Settings, archive: Archive, facts: Plain
-) -> Context:
+def command_context(layout: Layout, settings: Settings, archive: Archive, facts: Plain) -> Context:
     """What commands work on."""
     manifest = read_manifest(layout)
     return Context(
@@ -71,8 +74,8 @@ def command_context(
             **facts,
         },
         ca_bundle=layout.ca_bundle,
-        tls_certificates=archive.tls_certificates,
-        database_facts=archive.database.facts,
+        tls_certificates=lambda: published(layout),
+        database_facts=lambda: database_facts(settings.database, archive.database),
     )
 
 
@@ -92,3 +95,14 @@ def upgrade_database(layout: Layout, config: Path, ask: Ask) -> list[str]:
             folder=layout.database.parent,
             key=keys.keyring.get(DATABASE),
         )
+
+
+def database_facts(settings: DatabaseSettings, database: Database) -> dict[str, str]:
+    """Which engine, and at which revision its tables are."""
+    with database.engine.connect() as connection:
+        found = current(connection)
+    return {
+        "engine": "postgresql" if settings.url else "sqlcipher",
+        "revision": found or "",
+        "newest_revision": heads(),
+    }

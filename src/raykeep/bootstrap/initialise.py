@@ -10,9 +10,10 @@ from raykeep.adapters.sql.engine import upgrade_database
 from raykeep.adapters.sql.study_keys import create_study_keys
 from raykeep.bootstrap.archive import open_archive, trail_origin
 from raykeep.bootstrap.combined import CombinedKeys
-from raykeep.bootstrap.keys import Ask, OpenKeys, create_keys
+from raykeep.bootstrap.keys import Ask, create_keys
 from raykeep.bootstrap.lock import locked
 from raykeep.bootstrap.names import server_names
+from raykeep.bootstrap.public_certificates import publish
 from raykeep.bootstrap.system import SystemClock, SystemEntropy
 from raykeep.config.layout import Layout, Manifest
 from raykeep.config.settings import Settings
@@ -108,12 +109,10 @@ def _make(
         ask=wish.ask,
     )
     keys.authority.prepare(**server_names(settings))
-    write_bundle(layout, keys)
+    publish(layout, keys)
     ring = keys.keyring
     upgrade_database(settings.database, folder=layout.database.parent, key=ring.get(DATABASE))
-    create_study_keys(
-        settings.database, folder=layout.study_keys.parent, key=ring.get(STUDY_KEYS)
-    )
+    create_study_keys(settings.database, folder=layout.study_keys.parent, key=ring.get(STUDY_KEYS))
     manifest = Manifest(
         archive_id=archive_id,
         created=clock.now().isoformat(),
@@ -145,8 +144,3 @@ def _make(
         audit_key=audit_key,
         facility=wish.facility,
     )
-
-
-def write_bundle(layout: Layout, keys: OpenKeys) -> None:
-    """Put the certificates that peers must trust where everybody may read them."""
-    layout.ca_bundle.write_text(keys.authority.bundle_pem())

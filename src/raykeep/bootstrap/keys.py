@@ -126,11 +126,12 @@ def _plain(parameters: PassphraseParameters) -> dict[str, Any]:
 def _parameters(kept: dict[str, Any]) -> PassphraseParameters:
     try:
         return PassphraseParameters(
-            **{
-                name: base64.b64decode(value) if isinstance(value, str) else value
-                for name, value in kept.items()
-            }
+            salt=base64.b64decode(kept["salt"]),
+            verifier=base64.b64decode(kept["verifier"]),
+            memory_kib=int(kept["memory_kib"]),
+            iterations=int(kept["iterations"]),
+            lanes=int(kept["lanes"]),
         )
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         msg = "the manifest's passphrase parameters are damaged. Restore archive.json from a backup"
         raise KeyUnavailable(msg) from error

@@ -16,10 +16,10 @@ import msgspec
 from raykeep.adapters.keys.agent import AgentServer
 from raykeep.adapters.keys.names import DATABASE, ProcessRole
 from raykeep.adapters.sql.engine import upgrade_database
-from raykeep.bootstrap.initialise import write_bundle
 from raykeep.bootstrap.keys import Ask, OpenKeys, open_keys
 from raykeep.bootstrap.lock import locked
 from raykeep.bootstrap.names import server_names
+from raykeep.bootstrap.public_certificates import publish
 from raykeep.bootstrap.sockets import listen
 from raykeep.bootstrap.system import SystemClock
 from raykeep.config.layout import Layout, read_manifest
@@ -85,7 +85,7 @@ def serve(
         layout.ready.unlink(missing_ok=True)
         keys = open_keys(layout, manifest, SystemClock(), file=settings.keys.file, ask=ask)
         keys.authority.prepare(**server_names(settings))
-        write_bundle(layout, keys)
+        publish(layout, keys)
         upgrade_database(
             settings.database, folder=layout.database.parent, key=keys.keyring.get(DATABASE)
         )
@@ -165,9 +165,7 @@ def _roles(parts: frozenset[str]) -> list[ProcessRole]:
     return [role for part in PARTS if part in parts for role in roles[part]]
 
 
-def _sockets(
-    layout: Layout, settings: Settings, parts: frozenset[str]
-) -> dict[str, socket.socket]:
+def _sockets(layout: Layout, settings: Settings, parts: frozenset[str]) -> dict[str, socket.socket]:
     sockets: dict[str, socket.socket] = {}
     if "dimse" in parts:
         sockets["dimse"] = listen(settings.dimse.host, settings.dimse.port, "DICOM")
@@ -194,7 +192,7 @@ def _wished(settings: Settings, wish: ServeWish) -> Settings:
         https = msgspec.structs.replace(https, port=wish.https_port)
     if 0 in {dimse.port, https.port}:
         # Whoever asks for free ports runs several archives on a host: none may be in the way.
-        health = msgspec.structs.replace(health, port=0)
+        health = replace(health, port=0)
     return replace(settings, dimse=dimse, https=https, health=health)
 
 
@@ -202,14 +200,12 @@ def _serve_keys(keys: OpenKeys, role: ProcessRole, peer: socket.socket) -> None:
     AgentServer(peer, keys.local, keys.authority, role, log.warning).serve()
 
 
-def _renew(
-    stop: threading.Event, keys: OpenKeys, settings: Settings, layout: Layout
-) -> None:
+def _renew(stop: threading.Event, keys: OpenKeys, settings: Settings, layout: Layout) -> None:
     """Renew the server's certificates in time; the listeners take up what is new."""
     while not stop.wait(RENEWAL_INTERVAL):
         try:
             if renewed := keys.authority.prepare(**server_names(settings)):
-                write_bundle(layout, keys)
+                publish(layout, keys)
                 log.info("renewed: %s", ", ".join(renewed))
         except ArchiveError as error:
             log.error("the server's certificates could not be renewed: %s", error)  # noqa: TRY400

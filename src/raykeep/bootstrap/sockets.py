@@ -29,4 +29,3 @@ def listen(host: str, port: int, what: str) -> socket.socket:
         msg = f"the {what} listener cannot take {host} port {port}: {why}. Choose another"
         raise SettingsError(msg) from error
     return listener
-

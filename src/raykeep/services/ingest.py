@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from raykeep.dicom.json_header import pack_header
+from raykeep.dicom.head import Head
 from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
-from raykeep.dicom.scan import Head, InstanceScanner
+from raykeep.dicom.scan import InstanceScanner
 from raykeep.dicom.screening import first_refusal, quarantine_finding
 from raykeep.dicom.sop_classes import is_storage
+from raykeep.dicom.stored_header import pack_header
 from raykeep.domain.access import Action, Actor, StudyRef
 from raykeep.domain.attributes import UNIQUE_KEY, Level
 from raykeep.domain.blobs import BodyFacts, Place, SealedObject
@@ -275,7 +276,7 @@ def instance_from(
             arrival.facility,
             head.study_instance_uid,
             sealed.key.object_id,
-            pack_header(arrival.transfer_syntax_uid, head),
+            pack_header(head),
         ),
         provenance=provenance,
         patient_pseudonym=patient,

@@ -1,17 +1,24 @@
 """Giving instances out: as PS3.10 files, as metadata, as frames, as bulk data."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from raykeep.dicom.frames import frame_spans
+from raykeep.dicom.frames import FragmentTable, native_frame_range, realigned, stored_samples
 from raykeep.dicom.json_header import header_to_json
 from raykeep.dicom.part10 import encode_file_meta
+from raykeep.dicom.stored_header import StoredHeader, unpack_header
+from raykeep.dicom.transfer_syntaxes import transfer_syntax
+from raykeep.domain.access import Door
 from raykeep.domain.byte_range import ByteRange
+from raykeep.domain.errors import FrameNotFound, IntegrityError
 from raykeep.domain.instance import StoredInstance
 from raykeep.domain.uids import UID
 from raykeep.enforcement.transfer import Transfer
 
 Pieces = Iterator[bytes | memoryview]
+
+INFLATED_PIECE = 65_536  # bytes of a deflated data set that are inflated at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Part10:
 
 @dataclass(frozen=True, slots=True)
 class FrameStream:
-    """One frame in the stored transfer syntax."""
+    """One frame, or one value, as it is stored."""
 
     pieces: Pieces
     length: int
@@ -50,7 +57,7 @@ def part10(transfer: Transfer, instance: StoredInstance) -> Part10:
         sop_class_uid=instance.sop_class_uid,
         sop_instance_uid=instance.sop_instance_uid,
         transfer_syntax_uid=instance.transfer_syntax_uid,
-        source_ae_title=provenance.sender if provenance.door == "dimse" else "",
+        source_ae_title=provenance.sender if provenance.door is Door.DIMSE else "",
     )
     pieces = transfer.read(instance)
     return Part10(prefix, pieces, len(prefix) + instance.sealed.length)
@@ -87,22 +94,94 @@ def frames(
     Raises:
         FrameNotFound: there is no such frame, or no pixel data.
     """
-    spans = frame_spans(instance, transfer.header(instance), tuple(numbers))
-    return [
-        FrameStream(
-            _joined(transfer, instance, parts),
-            sum(part.length for part in parts),
-            instance.transfer_syntax_uid,
-        )
-        for parts in spans
-    ]
+    header = unpack_header(transfer.header(instance))
+    if header.pixel_data is None:
+        msg = "the instance has no pixel data. Retrieve it whole, or its metadata"
+        raise FrameNotFound(msg)
+    if header.pixel_data.length is None:
+        table = FragmentTable.unpack(instance.fragments)
+        wanted = [table.frame(number, header.number_of_frames) for number in numbers]
+        return [_stream(transfer, instance, parts) for parts in wanted]
+    return [_native(transfer, instance, header, number) for number in numbers]
 
 
-def bulk_data(transfer: Transfer, instance: StoredInstance, span: ByteRange) -> FrameStream:
-    """Bytes of the stored data set: a value that its metadata tells by reference."""
-    return FrameStream(transfer.read(instance, span), span.length, instance.transfer_syntax_uid)
+def bulk_data(transfer: Transfer, instance: StoredInstance, reference: str) -> FrameStream:
+    """A value that the instance's metadata tells by reference.
+
+    Args:
+        transfer: Who asks.
+        instance: From `transfer.find`.
+        reference: What the BulkDataURI has after `…/bulkdata/`.
+
+    Raises:
+        NotFound: there is no such value.
+    """
+    header = unpack_header(transfer.header(instance))
+    return _stream(transfer, instance, [header.bulk_span(reference)])
+
+
+def _native(
+    transfer: Transfer, instance: StoredInstance, header: StoredHeader, number: int
+) -> FrameStream:
+    pixels = header.pixel_data
+    if pixels is None or pixels.length is None:
+        msg = "native pixel data has a length"
+        raise IntegrityError(msg)
+    samples = stored_samples(header.samples_per_pixel, header.photometric_interpretation)
+    span = native_frame_range(
+        number,
+        rows=header.rows,
+        columns=header.columns,
+        samples_per_pixel=samples,
+        bits_allocated=header.bits_allocated,
+        number_of_frames=header.number_of_frames,
+    )
+    if span.stop > pixels.length:
+        msg = f"frame {number} lies beyond the pixel data. Retrieve the instance whole"
+        raise FrameNotFound(msg)
+    stream = _stream(transfer, instance, [span.shifted(pixels.offset)])
+    if header.bits_allocated != 1:
+        return stream
+    bits = header.rows * header.columns * samples
+    frame = realigned(b"".join(stream.pieces), number, bits=bits)
+    return FrameStream(iter((frame,)), len(frame), instance.transfer_syntax_uid)
+
+
+def _stream(transfer: Transfer, instance: StoredInstance, parts: list[ByteRange]) -> FrameStream:
+    length = sum(part.length for part in parts)
+    if transfer_syntax(instance.transfer_syntax_uid).deflated:
+        pieces = _inflated(transfer, instance, parts)
+    else:
+        pieces = _joined(transfer, instance, parts)
+    return FrameStream(pieces, length, instance.transfer_syntax_uid)
 
 
 def _joined(transfer: Transfer, instance: StoredInstance, parts: list[ByteRange]) -> Pieces:
     for part in parts:
         yield from transfer.read(instance, part)
+
+
+def _inflated(transfer: Transfer, instance: StoredInstance, parts: list[ByteRange]) -> Pieces:
+    """Places in a deflated data set count inflated bytes: it is inflated up to the last of them.
+
+    How far it may be inflated at all was checked when it came in.
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    position = 0
+    for piece in _inflating(inflater, transfer.read(instance)):
+        begin, position = position, position + len(piece)
+        for part in parts:
+            start, stop = max(part.start, begin), min(part.stop, position)
+            if start < stop:
+                yield memoryview(piece)[start - begin : stop - begin]
+        if position >= parts[-1].stop:
+            return
+
+
+def _inflating(inflater: "zlib._Decompress", pieces: Pieces) -> Iterator[bytes]:
+    for piece in pieces:
+        waiting: bytes | memoryview = piece
+        while waiting:
+            yield inflater.decompress(waiting, INFLATED_PIECE)
+            waiting = inflater.unconsumed_tail
+    yield inflater.flush()
