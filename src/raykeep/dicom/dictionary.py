@@ -50,6 +50,11 @@ def _one(vr: str) -> str:
 VRS: dict[int, str] = {tag: _one(row[0]) for tag, row in _ELEMENTS.items()}
 """Tag → VR of every attribute of the standard, without repeating groups."""
 
+SIGNED_OR_UNSIGNED: frozenset[int] = frozenset(
+    tag for tag, row in _ELEMENTS.items() if row[0].startswith("US or SS")
+)
+"""Tags whose VR is SS when Pixel Representation (0028,0103) is 1, and US otherwise."""
+
 TAGS: dict[str, int] = {row[4]: tag for tag, row in _ELEMENTS.items() if row[4]}
 """Keyword → tag."""
 

@@ -107,7 +107,7 @@ def events(
         if tag <= level.last or group >= 0xFFFE:
             raise malformed(f"{shown_tag(tag)} is out of order", position)
         level.last = tag
-        vr, value, length = _header(data, position, tag, length, level.encoding, room)
+        vr, value, length = element_header(data, position, tag, length, level.encoding, room)
         if gap.offset == value + shift:
             yield BULK, tag, gap.vr, gap.offset, gap.offset + gap.length
             shift += gap.length
@@ -141,7 +141,7 @@ def _end(length: int, at: int, level: _Level) -> int:
     return at + length
 
 
-def _header(
+def element_header(
     data: bytes, position: int, tag: int, length: int, encoding: Encoding, room: int
 ) -> tuple[str, int, int]:
     """VR, first byte of the value, and its length."""

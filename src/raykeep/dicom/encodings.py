@@ -17,7 +17,7 @@ FIRST_TAG: Final = 0x00080000  # groups below belong to commands, files and dire
 BEYOND_PIXELS: Final = 0xFFFE0000  # group FFFE holds items and delimiters alone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
     """Explicit or implicit VR, in one byte order.
 
@@ -28,6 +28,9 @@ class Encoding:
             bits (explicit) or a length of 32 bits (implicit).
         item: Group, element and length of 32 bits, as items have them in every encoding.
         long: A length of 32 bits.
+        front: Bytes of an element's header that come before the length of a short element: tag
+            and, if explicit, VR.
+        length: That length.
         short_vrs: VRs with a length of 16 bits, as numbers read by `header`.
     """
 
@@ -36,6 +39,8 @@ class Encoding:
     header: Struct = field(init=False)
     item: Struct = field(init=False)
     long: Struct = field(init=False)
+    front: int = field(init=False)
+    length: Struct = field(init=False)
     short_vrs: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +49,8 @@ class Encoding:
         object.__setattr__(self, "item", item)
         object.__setattr__(self, "header", Struct(mark + "HHHH") if self.explicit else item)
         object.__setattr__(self, "long", Struct(mark + "I"))
+        object.__setattr__(self, "front", 6 if self.explicit else 4)
+        object.__setattr__(self, "length", Struct(mark + ("H" if self.explicit else "I")))
         numbers = (int.from_bytes(vr.encode(), self.order) for vr in vrs.SHORT_FORM)
         object.__setattr__(self, "short_vrs", frozenset(numbers))
 
