@@ -33,7 +33,7 @@ requestor_as_scu, requestor_as_scp)`; `request` is the A-ASSOCIATE-RQ.
 **Negotiation** (`upperlayer.negotiation`): `negotiate(request, supported) -> Negotiated`, where
 `supported` maps an abstract syntax to `Supported(transfer_syntaxes=tuple or predicate,
 requestor_as_scu=, requestor_as_scp=, prefer_acceptor_order=)`, or is a function that does.
-`upperlayer.pdu` has the PDU types, `upperlayer.items` user information, `upperlayer.encoding`
+`upperlayer.pdu` has the PDU types, `upperlayer.items` what user information says; `.encoding`
 and `.decoding` carry them to bytes and back, `upperlayer.states` is table 9-10.
 
 **Messages** (`dimse`): `exchange.MessageReader().feed(fragment)` gives `CommandReceived(

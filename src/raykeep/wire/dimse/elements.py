@@ -14,6 +14,7 @@ _HEADER = struct.Struct("<HHI")  # group, element, length
 _US = struct.Struct("<H")
 _UL = struct.Struct("<I")
 _AT = struct.Struct("<HH")
+_MAX_US: Final = 0xFFFF
 _GROUP_LENGTH: Final = 0x0000
 _MAX_COMMENT: Final = 64  # characters of an LO, PS3.5 section 6.2
 
@@ -42,6 +43,7 @@ class Element(NamedTuple):
 
 COMMAND_FIELD: Final = Element(0x0100, VR.US)
 COMMAND_DATA_SET_TYPE: Final = Element(0x0800, VR.US)
+US_LENGTH: Final = _US.size  # bytes
 NO_DATA_SET: Final = 0x0101  # Command Data Set Type; every other value means present
 DATA_SET: Final = 0x0001
 
@@ -159,7 +161,7 @@ def write_value(vr: VR, value: Value) -> bytes:
     """
     match value:
         case int():
-            if not 0 <= value <= 0xFFFF:  # noqa: PLR2004 - an US has two bytes
+            if not 0 <= value <= _MAX_US:
                 raise ProtocolError(f"{value} does not fit an element of two bytes")
             return _US.pack(value)
         case tuple():

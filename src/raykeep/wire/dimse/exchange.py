@@ -21,6 +21,7 @@ from raykeep.wire.dimse.elements import (
     COMMAND_FIELD,
     ELEMENTS,
     NO_DATA_SET,
+    US_LENGTH,
     read_elements,
     write_elements,
     write_value,
@@ -154,7 +155,7 @@ def _answer(command_field: int, values: dict[int, bytes], status: int, why: str)
     message_id = ELEMENTS["message_id"]
     asks = not command_field & RESPONSE and command_field != CommandField.C_CANCEL
     raw = values.get(message_id.number, b"")
-    if not asks or len(raw) != 2:  # noqa: PLR2004 - bytes of an US
+    if not asks or len(raw) != US_LENGTH:
         return None
     return write_elements(
         (

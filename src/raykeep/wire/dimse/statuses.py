@@ -44,6 +44,8 @@ SUBOPERATIONS_WITH_FAILURES: Final = 0xB000  # C-MOVE and C-GET, warning
 ELEMENTS_DISCARDED: Final = 0xB006  # C-STORE, warning
 DATA_SET_DOES_NOT_MATCH: Final = 0xB007  # C-STORE, warning
 
+_WARNINGS: Final = range(0xB000, 0xC000)  # PS3.7 table C-1
+
 
 class StatusCategory(Enum):
     """What a status means for the operation (PS3.7 section C.1)."""
@@ -64,6 +66,6 @@ def category(status: int) -> StatusCategory:
     if status == CANCEL:
         return StatusCategory.CANCEL
     named = status in (0x0001, ATTRIBUTE_LIST_ERROR, ATTRIBUTE_VALUE_OUT_OF_RANGE)
-    if named or status & 0xF000 == 0xB000:  # noqa: PLR2004 - Bxxx, PS3.7 C.3
+    if named or status in _WARNINGS:
         return StatusCategory.WARNING
     return StatusCategory.FAILURE

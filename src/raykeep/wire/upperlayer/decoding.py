@@ -6,8 +6,8 @@ from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import AssociationRefused, InvalidAETitle, LimitExceeded, ProtocolError
 from raykeep.domain.uids import UID
 from raykeep.wire.upperlayer.items import (
+    ItemType,
     UserInformation,
-    decode_user_information,
     items,
     uid_or_none,
 )
@@ -29,9 +29,13 @@ from raykeep.wire.upperlayer.pdu import (
     ReleaseRP,
     ReleaseRQ,
 )
+from raykeep.wire.upperlayer.user_information import decode_user_information
 
 _PDV_HEADER = struct.Struct(">IBB")
 _ASSOCIATE_HEAD = struct.Struct(">H2x64s")
+_SHORT_LENGTH = 4  # bytes of the PDUs that have no items, PS3.8 9.3.4 and 9.3.6 to 9.3.8
+_CONTROL_LENGTH = 2  # bytes of a PDV's length that are not data
+_CONTEXT_HEAD_LENGTH = 4  # bytes before a context's sub-items, PS3.8 9.3.2.2
 
 
 def decode(pdu_type: int, body: bytes, limits: UpperLayerLimits) -> PDU:
@@ -57,7 +61,7 @@ def decode(pdu_type: int, body: bytes, limits: UpperLayerLimits) -> PDU:
 
 
 def _decode_short(pdu_type: int, body: bytes) -> PDU:
-    if len(body) != 4:  # noqa: PLR2004 - bytes, PS3.8 9.3.4 and 9.3.6 to 9.3.8
+    if len(body) != _SHORT_LENGTH:
         raise ProtocolError(f"a PDU of type {pdu_type:02X}H has {len(body)} bytes instead of 4")
     match pdu_type:
         case PDUType.ASSOCIATE_RJ:
@@ -78,13 +82,13 @@ def _decode_pdvs(body: bytes, limits: UpperLayerLimits) -> list[PDV]:
             raise ProtocolError("a presentation data value ends within its header")
         length, context_id, control = _PDV_HEADER.unpack_from(body, at)
         at += _PDV_HEADER.size
-        if not 2 <= length <= end - at + 2:  # noqa: PLR2004 - context and control byte
+        if not _CONTROL_LENGTH <= length <= end - at + _CONTROL_LENGTH:
             raise ProtocolError(f"a presentation data value of {length} bytes does not fit its PDU")
         if len(values) == limits.max_pdvs_per_pdu:
             allowed = limits.max_pdvs_per_pdu
             raise LimitExceeded("presentation data values in a PDU", allowed + 1, allowed)
-        data = body[at : at + length - 2]
-        at += length - 2
+        data = body[at : at + length - _CONTROL_LENGTH]
+        at += length - _CONTROL_LENGTH
         values.append(PDV(context_id, bool(control & 1), bool(control & 2), data))
     if not values:
         raise ProtocolError("a P-DATA-TF PDU holds no presentation data value")
@@ -104,9 +108,9 @@ class _AssociateItems:
                 if len(self.contexts) > limits.max_presentation_contexts:
                     allowed = limits.max_presentation_contexts
                     raise LimitExceeded("number of presentation contexts", allowed + 1, allowed)
-            elif item_type == 0x10:  # noqa: PLR2004 - application context, PS3.8 9.3.2.1
+            elif item_type == ItemType.APPLICATION_CONTEXT:
                 application = uid_or_none(value)
-            elif item_type == 0x50:  # noqa: PLR2004 - user information, PS3.8 9.3.2.3
+            elif item_type == ItemType.USER_INFORMATION:
                 if information is not None:
                     raise ProtocolError("user information stands twice in one association PDU")
                 information = decode_user_information(value, limits)
@@ -125,7 +129,7 @@ def _associate_head(body: bytes) -> tuple[int, bytes]:
 
 def _decode_rq(body: bytes, limits: UpperLayerLimits) -> AssociateRQ:
     version, titles = _associate_head(body)
-    found = _AssociateItems(body[_ASSOCIATE_HEAD.size :], 0x20, limits)
+    found = _AssociateItems(body[_ASSOCIATE_HEAD.size :], ItemType.PROPOSED_CONTEXT, limits)
     contexts = _decode_contexts(found.contexts, limits)
     if not version & 1:
         raise AssociationRefused(
@@ -178,7 +182,7 @@ def _decode_contexts(raw: list[bytes], limits: UpperLayerLimits) -> tuple[Propos
 
 def _context_head(value: bytes) -> tuple[int, int]:
     """Context ID and result byte."""
-    if len(value) < 4:  # noqa: PLR2004 - bytes before the sub-items, PS3.8 9.3.2.2
+    if len(value) < _CONTEXT_HEAD_LENGTH:
         raise ProtocolError("a presentation context item is cut short")
     if not value[0] % 2:
         raise ProtocolError(f"presentation context ID {value[0]} is not odd")
@@ -189,10 +193,10 @@ def _decode_proposed(value: bytes, limits: UpperLayerLimits) -> ProposedContext:
     context_id, _ = _context_head(value)
     abstract: list[bytes] = []
     transfer: list[bytes] = []
-    for item_type, raw in items(value[4:]):
-        if item_type == 0x30:  # noqa: PLR2004 - abstract syntax, PS3.8 9.3.2.2.1
+    for item_type, raw in items(value[_CONTEXT_HEAD_LENGTH:]):
+        if item_type == ItemType.ABSTRACT_SYNTAX:
             abstract.append(raw)
-        elif item_type == 0x40:  # noqa: PLR2004 - transfer syntax, PS3.8 9.3.2.2.2
+        elif item_type == ItemType.TRANSFER_SYNTAX:
             transfer.append(raw)
             if len(transfer) > limits.max_transfer_syntaxes_per_context:
                 allowed = limits.max_transfer_syntaxes_per_context
@@ -209,7 +213,7 @@ def _decode_proposed(value: bytes, limits: UpperLayerLimits) -> ProposedContext:
 
 def _decode_ac(body: bytes, limits: UpperLayerLimits) -> AssociateAC:
     version, echo = _associate_head(body)
-    found = _AssociateItems(body[_ASSOCIATE_HEAD.size :], 0x21, limits)
+    found = _AssociateItems(body[_ASSOCIATE_HEAD.size :], ItemType.CONTEXT_RESULT, limits)
     results = tuple(map(_decode_result, found.contexts))
     if len({one.context_id for one in results}) != len(results):
         raise ProtocolError("an A-ASSOCIATE-AC answers a presentation context twice")
@@ -229,7 +233,8 @@ def _decode_result(value: bytes) -> ContextResult:
     context_id, result = _context_head(value)
     if result != ContextResultCode.ACCEPTANCE:
         return ContextResult(context_id, result)  # the transfer syntax is not significant
-    syntaxes = [raw for item_type, raw in items(value[4:]) if item_type == 0x40]  # noqa: PLR2004
+    found = items(value[_CONTEXT_HEAD_LENGTH:])
+    syntaxes = [raw for item_type, raw in found if item_type == ItemType.TRANSFER_SYNTAX]
     syntax = uid_or_none(syntaxes[0]) if len(syntaxes) == 1 else None
     if syntax is None:
         raise ProtocolError(f"presentation context {context_id} is accepted without a syntax")

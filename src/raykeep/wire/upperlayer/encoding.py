@@ -3,7 +3,7 @@
 import struct
 
 from raykeep.domain.ae_title import AETitle
-from raykeep.wire.upperlayer.items import encode_user_information, item
+from raykeep.wire.upperlayer.items import ItemType, item
 from raykeep.wire.upperlayer.pdu import (
     PDU,
     PDV,
@@ -18,6 +18,7 @@ from raykeep.wire.upperlayer.pdu import (
     ReleaseRP,
     ReleaseRQ,
 )
+from raykeep.wire.upperlayer.user_information import encode_user_information
 
 _HEADER = struct.Struct(">BxI")
 _PDV_HEADER = struct.Struct(">IBB")
@@ -78,27 +79,32 @@ def _encode_rq(pdu: AssociateRQ) -> bytes:
     return b"".join(
         (
             _ASSOCIATE_HEAD.pack(pdu.protocol_version, titles),
-            item(0x10, pdu.application_context.encode("ascii")),
+            item(ItemType.APPLICATION_CONTEXT, pdu.application_context.encode("ascii")),
             *map(_encode_proposed, pdu.contexts),
-            item(0x50, encode_user_information(pdu.user_information)),
+            item(ItemType.USER_INFORMATION, encode_user_information(pdu.user_information)),
         )
     )
 
 
 def _encode_proposed(context: ProposedContext) -> bytes:
     abstract = context.abstract_syntax or ""
-    syntaxes = (item(0x40, one.encode("ascii")) for one in context.transfer_syntaxes)
+    syntaxes = (
+        item(ItemType.TRANSFER_SYNTAX, one.encode("ascii")) for one in context.transfer_syntaxes
+    )
     head = bytes((context.context_id, 0, 0, 0))
-    return item(0x20, head + item(0x30, abstract.encode("ascii")) + b"".join(syntaxes))
+    return item(
+        ItemType.PROPOSED_CONTEXT,
+        head + item(ItemType.ABSTRACT_SYNTAX, abstract.encode("ascii")) + b"".join(syntaxes),
+    )
 
 
 def _encode_ac(pdu: AssociateAC) -> bytes:
     return b"".join(
         (
             _ASSOCIATE_HEAD.pack(pdu.protocol_version, pdu.echo),
-            item(0x10, pdu.application_context.encode("ascii")),
+            item(ItemType.APPLICATION_CONTEXT, pdu.application_context.encode("ascii")),
             *map(_encode_result, pdu.results),
-            item(0x50, encode_user_information(pdu.user_information)),
+            item(ItemType.USER_INFORMATION, encode_user_information(pdu.user_information)),
         )
     )
 
@@ -107,4 +113,7 @@ def _encode_result(one: ContextResult) -> bytes:
     # A rejected context carries the sub-item too. Its value is not tested (PS3.8 9.3.3.2), yet
     # an empty one upsets some peers: all get the default transfer syntax of PS3.5 section 10.1.
     syntax = (one.transfer_syntax or "1.2.840.10008.1.2").encode("ascii")
-    return item(0x21, bytes((one.context_id, 0, one.result, 0)) + item(0x40, syntax))
+    return item(
+        ItemType.CONTEXT_RESULT,
+        bytes((one.context_id, 0, one.result, 0)) + item(ItemType.TRANSFER_SYNTAX, syntax),
+    )

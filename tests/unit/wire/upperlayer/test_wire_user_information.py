@@ -16,10 +16,12 @@ from raykeep.wire.upperlayer.items import (
     UserIdentity,
     UserIdentityType,
     UserInformation,
-    decode_user_information,
-    encode_user_information,
     item,
     items,
+)
+from raykeep.wire.upperlayer.user_information import (
+    decode_user_information,
+    encode_user_information,
 )
 from tests.unit.wire.associations import LIMITS, user_information
 
