@@ -36,7 +36,7 @@ class CreateToken(Parameters, frozen=True):
 class ById(Parameters, frozen=True):
     """Commands on one token."""
 
-    id: str
+    token_id: str
 
 
 class NewFacility(Parameters, frozen=True):
@@ -76,7 +76,7 @@ def list_all(context: Context, actor: Actor, _: Nothing) -> Plain:
 @COMMANDS.answer("token.revoke", ById)
 def revoke(context: Context, actor: Actor, given: ById) -> Plain:
     """Cut a token off."""
-    token = revoke_token(context.enforcer, actor, given.id, context.clock)
+    token = revoke_token(context.enforcer, actor, given.token_id, context.clock)
     return {"id": token.token_id, "revoked": True}
 
 
