@@ -89,6 +89,7 @@ class Stored:
     sop_instance_uid: UID
     study_instance_uid: UID
     finding: str = ""
+    series_instance_uid: str = ""
 
 
 class _AlreadyStored(Exception):  # noqa: N818 - a signal within this module, no error
@@ -289,7 +290,12 @@ def instance_from(
 
 def _stored(verdict: Verdict, head: Head, finding: str = "") -> Stored:
     return Stored(
-        verdict, head.sop_class_uid, head.sop_instance_uid, head.study_instance_uid, finding
+        verdict,
+        head.sop_class_uid,
+        head.sop_instance_uid,
+        head.study_instance_uid,
+        finding,
+        head.series_instance_uid,
     )
 
 
@@ -310,7 +316,9 @@ def _after_a_race(
         known = op.index.same_instance(instance.facility, uid)
         op.note(facility=instance.facility, count=1, details={"sop_instance_uid": uid, "raced": 1})
         if known is not None and known[0] == instance.sealed.digest:
-            return Stored(Verdict.DUPLICATE, *ids)
+            return Stored(
+                Verdict.DUPLICATE, *ids, series_instance_uid=instance.series_instance_uid
+            )
         if settings.conflicts == "refuse":
             raise InstanceRefused(uid, _SAME_UID_OTHER_CONTENT)
         finding = _SAME_UID_OTHER_CONTENT
