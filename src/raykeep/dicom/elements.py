@@ -1,16 +1,17 @@
-"""Whole small data sets in memory: identifiers, directories, kept headers.
+"""Whole small data sets in memory: identifiers, directories, meta information.
 
 The same rules as for instances that stream in (`dicom.structure`): no recursion,
 every length held against what is around it, and nothing copied before it is known.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from raykeep.dicom import vrs
 from raykeep.dicom.dictionary import shown_tag, vr_of
 from raykeep.dicom.encodings import (
+    BEYOND_PIXELS,
     IMPLICIT_LITTLE,
     ITEM,
     ITEM_DELIMITER,
@@ -18,22 +19,18 @@ from raykeep.dicom.encodings import (
     UNDEFINED,
     Encoding,
 )
-from raykeep.dicom.head import BulkValue
 from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
 from raykeep.dicom.structure import malformed
 from raykeep.domain.errors import LimitExceeded, MalformedDataSet
 
-VALUE, BULK, SEQUENCE, ITEM_BEGIN, ITEM_END, SEQUENCE_END = range(6)
+VALUE, SEQUENCE, ITEM_BEGIN, ITEM_END, SEQUENCE_END = range(5)
 
 Event = tuple[int, int, str, int, int]
-"""Kind, tag, VR, first byte and byte after the last of the value.
+"""Kind, tag, VR, first byte and byte after the last of the value; VR and bytes count for `VALUE`
+and `SEQUENCE` alone."""
 
-For `BULK`, which stands for a value that was left out, the place counts in the
-data set that the header is of; for the other kinds it counts in the bytes given.
-"""
-
-_OPEN: Final = 1 << 62
-_LATIN = "latin_1"
+_OPEN: Final = 1 << 62  # an end that only a delimiter tells
+_HEADER: Final = 8  # bytes of the shortest header
 
 
 @dataclass(slots=True)
@@ -49,88 +46,75 @@ def events(
     data: bytes,
     encoding: Encoding,
     *,
-    bulk: Sequence[BulkValue] = (),
+    most_elements: int,
     first_tag: int = 0,
     limits: DataSetLimits = DEFAULT_LIMITS,
 ) -> Iterator[Event]:
     """Read a data set element by element, in its order.
 
     Args:
-        data: The data set, without the values of `bulk`.
+        data: The data set.
         encoding: How it is encoded.
-        bulk: Values that were left out, by offset; the lengths of what stands around them
-            count them in.
+        most_elements: More elements and items are refused.
         first_tag: Lower tags are refused.
-        limits: Bounds on elements and depth.
+        limits: Bound on depth.
 
     Raises:
         MalformedDataSet: this is no data set.
         LimitExceeded: it has more elements than allowed.
     """
-    left_out = iter((*bulk, BulkValue((), "", -1, 0)))
-    gap = next(left_out)
-    shift = 0  # bytes left out before `position`
-    position, size = 0, len(data)
+    position, size, count = 0, len(data), 0
     level = _Level(_OPEN, encoding, 0, holds_items=False, last=first_tag - 1)
     levels: list[_Level] = []
-    for _ in range(2 * limits.elements):
-        if position + shift == level.end:
-            ended, level = level, levels.pop()
-            yield (SEQUENCE_END if ended.holds_items else ITEM_END), ended.tag, "", position, 0
+    while position < size or levels:
+        if position == level.end:
+            yield (SEQUENCE_END if level.holds_items else ITEM_END), level.tag, "", position, 0
+            level = levels.pop()
             continue
-        if position == size and not levels and gap.offset < 0:
-            return
-        room = min(size, level.end - shift) - position
-        if room < 8:
+        room = min(size, level.end) - position
+        if room < _HEADER:
             raise malformed("it ends inside an element", position)
         group, element, length = level.encoding.item.unpack_from(data, position)
         tag = group << 16 | element
+        closing = SEQUENCE_DELIMITER if level.holds_items else ITEM_DELIMITER
+        if tag == closing and level.end == _OPEN and levels:
+            position += _HEADER
+            yield (SEQUENCE_END if level.holds_items else ITEM_END), level.tag, "", position, 0
+            level = levels.pop()
+            continue
+        count += 1
+        if count > most_elements:
+            raise LimitExceeded("number of elements", count, most_elements)
         if level.holds_items:
-            if tag == SEQUENCE_DELIMITER and level.end == _OPEN:
-                position += 8
-                ended, level = level, levels.pop()
-                yield SEQUENCE_END, ended.tag, "", position, 0
-                continue
             if tag != ITEM:
                 raise malformed(f"{shown_tag(level.tag)} holds no item", position)
-            position += 8
-            end = _end(length, position + shift, level)
-            levels.append(level)
-            level = _Level(end, level.encoding, level.tag, holds_items=False)
+            position += _HEADER
+            opened = _Level(
+                _end(length, position, level), level.encoding, level.tag, holds_items=False
+            )
             yield ITEM_BEGIN, level.tag, "", position, 0
+            levels.append(level)
+            level = opened
             continue
-        if tag == ITEM_DELIMITER and level.end == _OPEN and levels:
-            position += 8
-            ended, level = level, levels.pop()
-            yield ITEM_END, ended.tag, "", position, 0
-            continue
-        if tag <= level.last or group >= 0xFFFE:
+        if tag <= level.last or group >= BEYOND_PIXELS >> 16:
             raise malformed(f"{shown_tag(tag)} is out of order", position)
         level.last = tag
         vr, value, length = element_header(data, position, tag, length, level.encoding, room)
-        if gap.offset == value + shift:
-            yield BULK, tag, gap.vr, gap.offset, gap.offset + gap.length
-            shift += gap.length
-            gap = next(left_out)
-            position = value + (8 if length == UNDEFINED else 0)
-        elif vr == "SQ" or length == UNDEFINED:
-            if vr not in {"SQ", "UN"}:
-                raise malformed(f"{shown_tag(tag)} is of undefined length", position)
-            if sum(one.holds_items for one in levels) >= limits.depth:
+        if vr == "SQ" or (vr == "UN" and length == UNDEFINED):
+            # Items and sequences stand on the list in turns.
+            if len(levels) >= 2 * limits.depth:
                 raise malformed(f"sequences stand more than {limits.depth} deep", position)
-            end = _end(length, value + shift, level)
-            levels.append(level)
             inner = IMPLICIT_LITTLE if vr == "UN" else level.encoding
-            level = _Level(end, inner, tag, holds_items=True)
+            opened = _Level(_end(length, value, level), inner, tag, holds_items=True)
+            yield SEQUENCE, tag, vr, value, 0
+            levels.append(level)
+            level = opened
             position = value
-            yield SEQUENCE, tag, vr, position, 0
         else:
-            stop = value + length
             if length > position + room - value:
                 raise malformed(f"{shown_tag(tag)} is longer than what is there", position)
-            yield VALUE, tag, vr, value, stop
-            position = stop
-    raise LimitExceeded("number of elements", limits.elements + 1, limits.elements)
+            yield VALUE, tag, vr, value, value + length
+            position = value + length
 
 
 def _end(length: int, at: int, level: _Level) -> int:
@@ -148,7 +132,7 @@ def element_header(
     if not encoding.explicit:
         return vr_of(tag), position + 8, length
     raw = data[position + 4 : position + 6]
-    vr = raw.decode(_LATIN)
+    vr = raw.decode("latin_1")
     if vr in vrs.SHORT_FORM:
         return vr, position + 8, int.from_bytes(data[position + 6 : position + 8], encoding.order)
     if raw in vrs.BLANK:
@@ -177,10 +161,11 @@ def read_elements(
     data: bytes,
     encoding: Encoding,
     *,
+    most_elements: int,
     first_tag: int = 0,
     limits: DataSetLimits = DEFAULT_LIMITS,
 ) -> Elements:
-    """A small data set as a tree.
+    """A small data set as a tree; the arguments are those of `events`.
 
     Raises:
         MalformedDataSet: this is no data set.
@@ -189,7 +174,8 @@ def read_elements(
     top: Elements = {}
     stack: list[Elements] = [top]
     rows: list[list[Elements]] = []
-    for kind, tag, vr, start, stop in events(data, encoding, first_tag=first_tag, limits=limits):
+    walk = events(data, encoding, most_elements=most_elements, first_tag=first_tag, limits=limits)
+    for kind, tag, vr, start, stop in walk:
         if kind == VALUE:
             stack[-1][tag] = Element(vr, data[start:stop])
         elif kind == SEQUENCE:

@@ -6,11 +6,14 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
+from raykeep.dicom.stored_header import StoredHeader, unpack_header
+from raykeep.dicom.transfer_syntaxes import transfer_syntax
 from raykeep.domain.byte_range import ByteRange
 from raykeep.domain.errors import FrameNotFound, IntegrityError
+from raykeep.domain.instance import StoredInstance
 
 _ITEM_HEADER: Final = 8  # bytes before each fragment's value
 _PACKED = struct.Struct("<BQII")
@@ -46,7 +49,7 @@ def _frame_starts(offset_table: bytes, lengths: Sequence[int]) -> list[int]:
         if number == len(places) or places[number] != place:
             return []
         starts.append(number)
-    ascending = all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    ascending = all(a < b for a, b in pairwise(starts))
     return starts if ascending and starts[0] == 0 else []
 
 
@@ -125,17 +128,59 @@ class FragmentTable:
         raise FrameNotFound(msg)
 
 
-def frame_spans(packed: bytes, number_of_frames: int) -> list[list[ByteRange]]:
-    """The fragments of every frame of an encapsulated instance.
+def frame_spans(
+    instance: StoredInstance, packed_header: bytes, numbers: Sequence[int]
+) -> list[list[ByteRange]]:
+    """Where frames of a stored instance lie, native or encapsulated.
+
+    Args:
+        instance: Its row.
+        packed_header: Its header, as the vault opened it.
+        numbers: Frame numbers, counted from 1.
+
+    Returns:
+        For each number the spans of the stored data set that make up the frame, in order.
 
     Raises:
-        FrameNotFound: the instance does not say where its frames begin.
-        IntegrityError: `packed` is not of `pack_fragments`.
+        FrameNotFound: there is no such frame, no Pixel Data, or the frames cannot be told apart.
+        IntegrityError: row or header are not what was stored.
     """
-    table = FragmentTable.unpack(packed)
-    if number_of_frames > 1 and number_of_frames not in {len(table.fragments), len(table.starts)}:
-        return [table.frame(1, number_of_frames)]  # which raises, whatever the number claims
-    return [table.frame(n, number_of_frames) for n in range(1, number_of_frames + 1)]
+    header = unpack_header(packed_header)
+    pixels = header.pixel_data
+    if pixels is None:
+        msg = "the instance has no Pixel Data. Retrieve the instance"
+        raise FrameNotFound(msg)
+    if transfer_syntax(header.transfer_syntax_uid).deflated:
+        msg = "the instance is stored deflated, frames and all. Retrieve the whole instance"
+        raise FrameNotFound(msg)
+    if pixels.length is None:
+        table = FragmentTable.unpack(instance.fragments)
+        return [table.frame(number, header.number_of_frames) for number in numbers]
+    return [[_native_span(header, pixels.offset, pixels.length, number)] for number in numbers]
+
+
+def _native_span(header: StoredHeader, offset: int, length: int, number: int) -> ByteRange:
+    samples = stored_samples(header.samples_per_pixel, header.photometric_interpretation)
+    try:
+        span = native_frame_range(
+            number,
+            rows=header.rows,
+            columns=header.columns,
+            samples_per_pixel=samples,
+            bits_allocated=header.bits_allocated,
+            number_of_frames=header.number_of_frames,
+        )
+    except ValueError as error:
+        msg = f"the instance has {header.bits_allocated} bits a sample. Retrieve the whole instance"
+        raise FrameNotFound(msg) from error
+    bits = header.rows * header.columns * samples * header.bits_allocated
+    if (number - 1) * bits % 8:
+        msg = f"frame {number} begins within a byte. Retrieve the whole instance"
+        raise FrameNotFound(msg)
+    if not span.length or span.stop > length:
+        msg = f"Pixel Data ends before frame {number} does. Retrieve the whole instance"
+        raise FrameNotFound(msg)
+    return span.shifted(offset)
 
 
 def native_frame_range(

@@ -16,6 +16,7 @@ class DataSetLimits:
     indexed_long_text_bytes: int = 65_536  # the same for long text (LT, ST, UT)
     indexed_items: int = 64  # of one indexed sequence
     fragments: int = 1_000_000  # of encapsulated Pixel Data
+    frame_bytes: int = 1_073_741_824  # what Rows, Columns, samples and bits may claim
     inflated_bytes: int = 4_294_967_296  # of a deflated data set
     inflated_ratio: int = 256  # inflated to deflated bytes, once past `inflated_free_bytes`
     inflated_free_bytes: int = 4_194_304  # small data sets deflate well and cost little

@@ -16,6 +16,7 @@ _PREAMBLE: Final = 128  # bytes
 _PREFIX: Final = b"DICM"
 _BEGIN: Final = _PREAMBLE + len(_PREFIX)
 _GROUP: Final = b"\x02\x00"
+_MOST_ELEMENTS: Final = 1_000  # of group 0002
 _LONG_FORM: Final = {b"OB", b"OW", b"UN", b"UT", b"UC", b"UR", b"SQ", b"OF", b"OD", b"OL", b"OV"}
 
 _SOP_CLASS_UID: Final = 0x00020002
@@ -129,7 +130,7 @@ class FileMetaReader:
 
 
 def _meta(group: bytes, limits: DataSetLimits) -> FileMeta:
-    elements = read_elements(group, EXPLICIT_LITTLE, limits=limits)
+    elements = read_elements(group, EXPLICIT_LITTLE, most_elements=_MOST_ELEMENTS, limits=limits)
     meta = FileMeta(
         sop_class_uid=_text(elements, _SOP_CLASS_UID),
         sop_instance_uid=_text(elements, _SOP_INSTANCE_UID),
