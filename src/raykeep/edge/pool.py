@@ -92,8 +92,21 @@ class WorkerPool:
         """Calls that run or wait."""
         return self._jobs
 
-    async def run(self, function: Callable[..., T], *args: Any, holder: str = "") -> T:  # noqa: ANN401 - handed on as they are
+    async def run(
+        self,
+        function: Callable[..., T],
+        *args: Any,  # noqa: ANN401 - handed on as they are
+        holder: str = "",
+        patient: bool = False,
+    ) -> T:
         """Call `function(*args)` on a thread and return what it returns.
+
+        Args:
+            function: What blocks.
+            args: For it.
+            holder: Whose share of the pool it counts against.
+            patient: It belongs to a request that was let in before, and waits its turn however
+                many do; each such request has a bounded number of calls waiting.
 
         When the waiting task is cancelled, the call goes on to its end and its
         result is dropped.
@@ -102,7 +115,7 @@ class WorkerPool:
             HttpRefusal: all threads are busy and all places to wait are taken (503), or
                 `holder` has its share already (429).
         """
-        if self._closed or self._jobs >= self._most_jobs:
+        if self._closed or (self._jobs >= self._most_jobs and not patient):
             detail = "the archive is busy with other requests. Try again in a moment"
             raise HttpRefusal(503, "busy", detail, (_SOON,))
         if self._per_holder is not None:

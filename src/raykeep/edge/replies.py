@@ -11,8 +11,8 @@ Piece = bytes | memoryview
 
 JSON = b"application/json"
 
-PIECES_AT_ONCE = 8  # pieces of at most 64 KiB that are read ahead of a client
-FIRST_PIECES = 16  # so many before the first byte goes out: most instances then need one turn
+PIECES_AT_ONCE = 6  # pieces of at most 64 KiB that are read ahead of a client
+FIRST_PIECES = 10  # so many before the first byte goes out: most instances then need one turn
 
 
 @dataclass(slots=True)
@@ -56,12 +56,6 @@ class StreamReply:
         """Read the first pieces, so that what fails at once still gets an honest status."""
         self.ahead = self.pull(FIRST_PIECES)
         return self
-
-    def close(self) -> None:
-        """Let go of what the body is made from."""
-        close = getattr(self.pieces, "close", None)
-        if close is not None:
-            close()
 
 
 def json_reply(status: int, content: object, headers: list[Header] | None = None) -> Reply:

@@ -13,6 +13,8 @@ from threading import Condition
 
 from raykeep.domain.errors import ProtocolError
 
+Buffer = bytes | memoryview
+
 MAX_WAITING = 1_048_576  # bytes that wait in a pipe before the writer must
 
 
@@ -32,7 +34,7 @@ class BodyPipe:
         self._capacity = capacity
         self._loop = asyncio.get_running_loop()
         self._changed = Condition()
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[Buffer] = deque()
         self._waiting = 0
         self._whole = False
         self._cut_off: str | None = None
@@ -41,8 +43,10 @@ class BodyPipe:
 
     # --- the loop's end -------------------------------------------------------------------------
 
-    async def write(self, piece: bytes) -> None:
+    async def write(self, piece: Buffer) -> None:
         """Hand on one piece; returns when there is room for another.
+
+        The piece's memory is the reader's from now on.
 
         Raises:
             ReaderGone: the reader has stopped.
@@ -79,7 +83,7 @@ class BodyPipe:
 
     # --- the reader's end -----------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Buffer]:
         """The pieces in order; blocks for the next one.
 
         Raises:
@@ -95,7 +99,7 @@ class BodyPipe:
             self._pieces.clear()
             self._make_room()
 
-    def _next(self) -> bytes | None:
+    def _next(self) -> Buffer | None:
         with self._changed:
             while not self._pieces:
                 if self._cut_off is not None:
