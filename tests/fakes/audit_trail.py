@@ -1,6 +1,7 @@
 """An audit trail in memory, open to those who would tamper with it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from raykeep.domain.audit_event import AuditRecord, Leaf, RecordFilter
 from raykeep.domain.errors import ChangeRefused
@@ -53,10 +54,11 @@ class MemoryAuditTrail:
         return next((leaf for leaf in self.leaf_rows if leaf.record_id == record_id), None)
 
     def orphan_records(self) -> Iterator[AuditRecord]:
-        sealed = [self.rows.get(leaf.record_id) for leaf in self.leaf_rows]
-        newest = max((record.at for record in sealed if record), default=None)
+        times = [_time(self.rows.get(leaf.record_id)) for leaf in self.leaf_rows]
+        newest = max((at for at in times if at), default=None)
         for record in self._without_leaf():
-            if newest is not None and record.at < newest:
+            at = _time(record)
+            if newest is not None and (at is None or at < newest):
                 yield record
 
     def add_checkpoint(self, size: int, note: str) -> None:
@@ -69,6 +71,12 @@ class MemoryAuditTrail:
     def _without_leaf(self) -> list[AuditRecord]:
         sealed = {leaf.record_id for leaf in self.leaf_rows}
         return [record for record in self.rows.values() if record.record_id not in sealed]
+
+
+def _time(record: AuditRecord | None) -> datetime | None:
+    """When, None where nobody can tell: somebody may have put anything into the row."""
+    at = record.at if record else None
+    return at if isinstance(at, datetime) and at.tzinfo is not None else None
 
 
 def fits(record: AuditRecord, wanted: RecordFilter) -> bool:

@@ -153,7 +153,7 @@ def check_own_certificate(pem: str, now: datetime) -> OwnCertificate:
         raise InvalidInput(msg)
     with _refusing_what_is_none():
         certificate = _first(pem)
-        _judge_key(certificate.public_key())
+        _judged(certificate.public_key())
         if flaw := _flaw(certificate, now):
             msg = f"the device's certificate {flaw}. Have another one made"
             raise InvalidInput(msg)
@@ -175,8 +175,7 @@ def read_request(pem: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
         raise InvalidInput(msg)
     try:
         request = x509.load_pem_x509_csr(pem.encode())
-        key = request.public_key()
-        _judge_key(key)
+        key = _judged(request.public_key())
         hashed = request.signature_hash_algorithm
         is_signed = request.is_signature_valid
     except _UNREADABLE as error:
@@ -185,8 +184,6 @@ def read_request(pem: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
     if hashed is None or hashed.name not in _HASHES or not is_signed:
         msg = "the certificate request is not signed by its own key with SHA-256 or better"
         raise InvalidInput(msg)
-    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise InvalidInput(_WEAK_KEY)
     return key
 
 
@@ -197,13 +194,13 @@ _WEAK_KEY = (
 )
 
 
-def _judge_key(key: object) -> None:
-    if isinstance(key, rsa.RSAPublicKey):
-        strong = MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS
-    else:
-        strong = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES
-    if not strong:
-        raise InvalidInput(_WEAK_KEY)
+def _judged(key: object) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    """The key, once it is found strong enough and not too costly."""
+    if isinstance(key, rsa.RSAPublicKey) and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return key
+    raise InvalidInput(_WEAK_KEY)
 
 
 @contextlib.contextmanager

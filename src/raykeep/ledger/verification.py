@@ -21,6 +21,9 @@ REPLAY_WINDOW = 65_536  # leaves, at least, within which a record must not stand
 CLOCK_TOLERANCE = timedelta(minutes=2)  # records of several processes are not sorted by time
 SEALING_GRACE = timedelta(seconds=60)  # a record may wait so long for its leaf
 
+# What encoding a row raises that somebody has filled with what no record holds.
+_UNREADABLE = (TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -136,13 +139,19 @@ class _Walk:
         append = self.tree.append
         next_claim = self._claims[0].size if self._claims else -1
         for leaf, record in trail.leaves(0, size):
-            index, record_id, leaf_hash = leaf.index, leaf.record_id, leaf.leaf_hash
+            index, record_id = leaf.index, leaf.record_id
+            entry: object = leaf.entry
+            leaf_hash: object = leaf.leaf_hash
             if index != expected:
                 self._found(expected, "", f"leaf {index} stands where leaf {expected} should")
             expected = index + 1
-            if sha256(b"\x00" + leaf.entry).digest() != leaf_hash:
+            if not (isinstance(entry, bytes) and isinstance(leaf_hash, bytes)):
+                # SQLite keeps what it is given: a text may stand where bytes belong.
+                self._found(index, record_id, "the leaf cannot be read")
+                entry, leaf_hash = b"", bytes(HASH_LENGTH)
+            elif sha256(b"\x00" + entry).digest() != leaf_hash:
                 self._found(index, record_id, "its sealed entry was changed: not of its leaf hash")
-            self._check_record(leaf, record)
+            self._check_record(leaf, entry, record)
             chain = sha256(chain + leaf_hash).digest()
             if chain != leaf.chain:
                 self._found(index, record_id, "the chain breaks: this leaf is not the next one")
@@ -171,20 +180,24 @@ class _Walk:
         for record in trail.orphan_records():
             if len(self.findings) >= MAX_FINDINGS:
                 break
-            if self._newest - record.at > SEALING_GRACE:
+            try:
+                is_late = self._newest - record.at > SEALING_GRACE
+            except _UNREADABLE:
+                is_late = True
+            if is_late:
                 self._found(None, record.record_id, "never sealed, though newer records are")
 
-    def _check_record(self, leaf: Leaf, record: AuditRecord | None) -> None:
+    def _check_record(self, leaf: Leaf, sealed: bytes, record: AuditRecord | None) -> None:
         if record is None:
             self._found(leaf.index, leaf.record_id, "its record is gone from the table")
             return
         try:
             entry = canonical_entry(record)
-        except (TypeError, ValueError):
+        except _UNREADABLE:
             self._found(leaf.index, leaf.record_id, "its record in the table cannot be read")
             return
-        if entry != leaf.entry:
-            what = f"its record in the table is not the sealed one: {_differing(entry, leaf.entry)}"
+        if entry != sealed:
+            what = f"its record in the table is not the sealed one: {_differing(entry, sealed)}"
             self._found(leaf.index, leaf.record_id, what)
         at = record.at
         if at >= self._newest:
@@ -217,7 +230,7 @@ def _differing(entry: bytes, sealed: bytes) -> str:
     ours = msgspec.json.decode(entry, type=dict[str, object])
     try:
         theirs = msgspec.json.decode(sealed, type=dict[str, object])
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return "the sealed entry is unreadable"
     nothing = object()
     names = [

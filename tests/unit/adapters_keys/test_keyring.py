@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from raykeep.adapters.keys.keyring import KeyRing
@@ -89,6 +89,8 @@ def test_what_is_too_big_is_refused(ring: KeyRing) -> None:
         ring.put("database", bytes(65_537))
 
 
+# Each example writes and syncs several files.
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.from_regex(r"[a-z]{1,8}(/[a-z0-9]{1,5}){0,2}", fullmatch=True), st.binary())
 )
