@@ -47,9 +47,9 @@ def test_the_verifier_does_not_give_the_key_away() -> None:
 
 
 def test_letters_typed_in_two_ways_are_the_same() -> None:
-    parameters, key = choose_passphrase("caf\u00e9 au lait s'il vous plait", **CHEAP)
+    parameters, key = choose_passphrase("\u00e9t\u00e9 after every winter", **CHEAP)
 
-    assert root_key_from("cafe\u0301 au lait s'il vous plait", parameters) == key
+    assert root_key_from("e\u0301te\u0301 after every winter", parameters) == key
 
 
 @pytest.mark.parametrize("phrase", ["", "eleven char", "x" * 1025])
