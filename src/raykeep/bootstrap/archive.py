@@ -13,7 +13,7 @@ from raykeep.adapters.sql.registry import SqlRegistry
 from raykeep.adapters.sql.study_keys import SqlStudyKeys, open_study_keys
 from raykeep.adapters.sql.unit_of_work import SqlUnitOfWork
 from raykeep.bootstrap.system import SystemClock, SystemEntropy
-from raykeep.config.layout import Layout, Manifest
+from raykeep.config.layout import Layout, Manifest, trail_origin
 from raykeep.config.settings import Settings
 from raykeep.crypto.signing import NoteSigner
 from raykeep.enforcement.door import Enforcer
@@ -97,8 +97,3 @@ def open_archive(
     enforcer = Enforcer(BUILTIN_RULES, stores, clock, entropy, process)
     trail_keys = TrailKeys(trail_origin(manifest), keys.secret(AUDIT_PUBLIC), signer)
     return Archive(enforcer, stores, database, trail_keys, clock, study_keys)
-
-
-def trail_origin(manifest: Manifest) -> str:
-    """Name of the archive's log, the first line of its checkpoints."""
-    return f"raykeep-{manifest.archive_id}"

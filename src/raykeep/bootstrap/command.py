@@ -10,13 +10,13 @@ from raykeep.adapters.sql.engine import Database
 from raykeep.adapters.sql.engine import upgrade_database as upgrade_sql
 from raykeep.adapters.sql.schema import current, heads
 from raykeep.adapters.sql.settings import DatabaseSettings
-from raykeep.bootstrap.archive import Archive, open_archive, trail_origin
+from raykeep.bootstrap.archive import Archive, open_archive
 from raykeep.bootstrap.combined import CombinedKeys
 from raykeep.bootstrap.keys import Ask, open_keys
 from raykeep.bootstrap.lock import locked
 from raykeep.bootstrap.public_certificates import published
 from raykeep.bootstrap.system import SystemClock
-from raykeep.config.layout import Layout, read_manifest
+from raykeep.config.layout import Layout, read_manifest, trail_origin
 from raykeep.config.settings import Settings, read_settings
 from raykeep.crypto.signing import NoteSigner
 from raykeep.servers.control.context import Context

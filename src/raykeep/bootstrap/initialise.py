@@ -7,15 +7,15 @@ from pathlib import Path
 
 from raykeep.adapters.keys.names import AUDIT_PUBLIC, AUDIT_SIGNING, DATABASE, STUDY_KEYS
 from raykeep.adapters.sql.engine import upgrade_database
-from raykeep.adapters.sql.study_keys import create_study_keys
-from raykeep.bootstrap.archive import open_archive, trail_origin
+from raykeep.adapters.sql.study_keys import open_study_keys
+from raykeep.bootstrap.archive import open_archive
 from raykeep.bootstrap.combined import CombinedKeys
 from raykeep.bootstrap.keys import Ask, create_keys
 from raykeep.bootstrap.lock import locked
 from raykeep.bootstrap.names import server_names
 from raykeep.bootstrap.public_certificates import publish
 from raykeep.bootstrap.system import SystemClock, SystemEntropy
-from raykeep.config.layout import Layout, Manifest
+from raykeep.config.layout import Layout, Manifest, trail_origin
 from raykeep.config.settings import Settings
 from raykeep.crypto.certificates import certificate_facts
 from raykeep.crypto.signing import NoteSigner, NoteVerifier
@@ -112,7 +112,12 @@ def _make(
     publish(layout, keys)
     ring = keys.keyring
     upgrade_database(settings.database, folder=layout.database.parent, key=ring.get(DATABASE))
-    create_study_keys(settings.database, folder=layout.study_keys.parent, key=ring.get(STUDY_KEYS))
+    open_study_keys(
+        settings.database,
+        folder=layout.study_keys.parent,
+        key=ring.get(STUDY_KEYS),
+        create=True,
+    ).close()
     manifest = Manifest(
         archive_id=archive_id,
         created=clock.now().isoformat(),

@@ -3,7 +3,6 @@
 from raykeep.adapters.keys.names import CA_ISSUING
 from raykeep.bootstrap.keys import OpenKeys
 from raykeep.config.layout import Layout
-from raykeep.crypto.certificates import CertificateFacts, certificate_facts
 from raykeep.crypto.issuing import CertifiedKey, ServerKeyKind
 from raykeep.supervisor import write_whole
 
@@ -24,7 +23,7 @@ def publish(layout: Layout, keys: OpenKeys) -> None:
         write_whole(folder / name, text)
 
 
-def published(layout: Layout) -> list[tuple[str, CertificateFacts]]:
-    """Facts of the published certificates, by file name."""
+def published(layout: Layout) -> list[tuple[str, str]]:
+    """The published certificates by file name, PEM."""
     files = sorted(layout.ca_bundle.parent.glob("*.crt"))
-    return [(file.stem, certificate_facts(file.read_text())) for file in files]
+    return [(file.stem, file.read_text()) for file in files]

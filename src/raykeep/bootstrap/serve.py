@@ -185,11 +185,11 @@ def _wished(settings: Settings, wish: ServeWish) -> Settings:
     dimse, https, health = settings.dimse, settings.https, settings.health
     if wish.host is not None:
         dimse = msgspec.structs.replace(dimse, host=wish.host)
-        https = msgspec.structs.replace(https, host=wish.host)
+        https = replace(https, host=wish.host)
     if wish.dimse_port is not None:
         dimse = msgspec.structs.replace(dimse, port=wish.dimse_port)
     if wish.https_port is not None:
-        https = msgspec.structs.replace(https, port=wish.https_port)
+        https = replace(https, port=wish.https_port)
     if 0 in {dimse.port, https.port}:
         # Whoever asks for free ports runs several archives on a host: none may be in the way.
         health = replace(health, port=0)

@@ -75,7 +75,7 @@ def serve(
 @click.argument("told")
 def process(role: str, told: str) -> int:
     """Be one of the archive's processes; the supervisor calls this."""
-    from raykeep.bootstrap.process import run_process  # noqa: PLC0415 - takes time
+    from raykeep.bootstrap.entry import run_process  # noqa: PLC0415 - takes time
 
     return run_process(role, told)
 

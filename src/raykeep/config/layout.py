@@ -40,7 +40,7 @@ class Layout:
     @property
     def database(self) -> Path:
         """Index, registry, trail: one encrypted database."""
-        return self.data / "db" / "raykeep.db"
+        return self.data / "db" / "index.db"
 
     @property
     def blobs(self) -> Path:
@@ -144,3 +144,8 @@ def read_manifest(layout: Layout) -> Manifest:
         "Install a newer release"
     )
     raise SettingsError(msg)
+
+
+def trail_origin(manifest: Manifest) -> str:
+    """Name of the archive's log, the first line of its checkpoints."""
+    return f"raykeep-{manifest.archive_id}"

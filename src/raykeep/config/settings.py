@@ -7,7 +7,8 @@ from raykeep.adapters.blobs.settings import BlobSettings
 from raykeep.adapters.keys.settings import KeySettings
 from raykeep.adapters.sql.settings import DatabaseSettings
 from raykeep.config.toml import into, read_toml
-from raykeep.servers.dicomweb.settings import DicomwebSettings, HttpsSettings
+from raykeep.edge.settings import HttpsSettings
+from raykeep.servers.dicomweb.settings import DicomwebSettings
 from raykeep.servers.dimse.settings import DimsePlainSettings, DimseSettings
 from raykeep.servers.health.settings import HealthSettings
 from raykeep.services.ingest import IngestSettings
