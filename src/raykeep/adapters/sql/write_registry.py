@@ -3,13 +3,12 @@
 Each change of the first three moves the generation.
 """
 
-import msgspec
 import sqlalchemy as sa
 
 from raykeep.adapters.sql import tables
 from raykeep.adapters.sql.committer import Writer
 from raykeep.adapters.sql.dialect import Dialect, Statement, compiled
-from raykeep.adapters.sql.values import clean, some_microseconds, to_microseconds
+from raykeep.adapters.sql.values import clean, json_text, some_microseconds, to_microseconds
 from raykeep.domain.changes import (
     AddDevice,
     AddFacility,
@@ -157,7 +156,8 @@ def token_row(token: ApiToken) -> Row:
 
 
 def _listed(texts: list[str]) -> str:
-    return msgspec.json.encode(texts).decode()
+    # Plain texts: the encoder takes no subclass of `str`, such as a FacilityName is.
+    return msgspec.json.encode([str(text) for text in texts]).decode()
 
 
 class _Statements:
