@@ -208,6 +208,23 @@ def test_two_rows_that_changed_places_are_both_found(trail: MemoryAuditTrail) ->
     assert [finding.leaf_index for finding in verify(trail).findings] == [5, 9]
 
 
+def test_a_table_that_cannot_be_read_on_is_told_with_the_place(
+    trail: MemoryAuditTrail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(start: int, stop: int):
+        for leaf in trail.leaf_rows[:9]:
+            yield leaf, trail.rows[leaf.record_id]
+        Action("no action of ours")
+
+    monkeypatch.setattr(trail, "leaves", breaks)
+
+    report = verify(trail)
+
+    assert len(report.findings) == 1
+    assert (report.leaves, report.first.leaf_index) == (9, 9)
+    assert "cannot be read here" in report.first.what
+
+
 # --- leaves ------------------------------------------------------------------------------------
 
 

@@ -110,6 +110,7 @@ class _Walk:
         self._log = log
         self._claims: deque[_Claim] = deque()
         self._is_rewritten = False
+        self._is_broken_off = False
         self._newest = datetime.min.replace(tzinfo=UTC)
 
     def take_checkpoints(self, kept: list[tuple[int, str]], given: Sequence[str]) -> None:
@@ -131,6 +132,18 @@ class _Walk:
         self._check_claims()
 
     def over(self, trail: AuditTrail, size: int) -> None:
+        """Walk the leaves."""
+        try:
+            self._over(trail, size)
+        except _UNREADABLE as error:
+            # The table holds what no record can: nobody gets past it to what follows.
+            what = (
+                f"the table cannot be read here ({type(error).__name__}); nothing after is checked"
+            )
+            self._found(self.tree.size, "", what)
+            self._is_broken_off = True
+
+    def _over(self, trail: AuditTrail, size: int) -> None:
         """Walk the leaves. This loop decides how fast a trail is verified."""
         chain = bytes(HASH_LENGTH)
         expected = 0
@@ -168,6 +181,8 @@ class _Walk:
 
     def finish(self, trail: AuditTrail, size: int) -> None:
         """What can be told at the end only."""
+        if self._is_broken_off:
+            return
         walked = self.tree.size
         if walked < size:
             self._found(walked, "", f"the trail says {size} leaves and has {walked}")
