@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
@@ -12,6 +11,7 @@ from sqlalchemy.dialects.sqlite import pysqlite as pysqlite_dialect
 from sqlalchemy.sql.operators import custom_op
 
 from raykeep.adapters.sql.tables import Id, Text, patient
+from raykeep.adapters.sql.values import json_text
 
 Column = sa.ColumnElement[Any]
 
@@ -58,6 +58,10 @@ class Dialect(Protocol):
 
     def pattern(self, wildcards: str) -> str:
         """The pattern of `like` for a key of `*` and `?`."""
+        ...
+
+    def literal(self, text: str) -> str:
+        """The part of a pattern that fits this text alone."""
         ...
 
     def like(self, column: Column, name: str) -> Column:
@@ -116,7 +120,7 @@ class SqliteDialect:
         self.sqlalchemy: sa.Dialect = pysqlite_dialect.dialect(paramstyle="qmark")
 
     def list_parameter(self, values: Sequence[str] | Sequence[int]) -> object:
-        return msgspec.json.encode(values).decode()
+        return json_text(values)
 
     def is_one_of(self, column: Column, name: str) -> Column:
         return column.in_(self._listed(name))
@@ -135,6 +139,9 @@ class SqliteDialect:
 
     def pattern(self, wildcards: str) -> str:
         return wildcards.replace("[", "[[]")
+
+    def literal(self, text: str) -> str:
+        return text.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
 
     def like(self, column: Column, name: str) -> Column:
         return column.op("GLOB", is_comparison=True)(sa.bindparam(name, type_=sa.Text()))
@@ -195,9 +202,12 @@ class PostgresDialect:
         return column  # its planner has statistics
 
     def pattern(self, wildcards: str) -> str:
+        return self.literal(wildcards).replace("*", "%").replace("?", "_")
+
+    def literal(self, text: str) -> str:
         for special in "\\%_":
-            wildcards = wildcards.replace(special, "\\" + special)
-        return wildcards.replace("*", "%").replace("?", "_")
+            text = text.replace(special, "\\" + special)
+        return text
 
     def like(self, column: Column, name: str) -> Column:
         return column.like(sa.bindparam(name, type_=sa.Text()))

@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from raykeep.adapters.sql import tables
 from raykeep.adapters.sql.values import (
     LONGEST_TEXT,
@@ -14,6 +12,7 @@ from raykeep.adapters.sql.values import (
     clean,
     folded,
     is_date,
+    json_text,
     name_text,
     order_number,
     padded_time,
@@ -109,7 +108,7 @@ def _sequences(level: Level, attributes: InstanceAttributes) -> Row:
     row: Row = {}
     for attribute in _SEQUENCES[level]:
         items = _items(attribute, attributes)
-        row[attribute.column] = None if items is None else msgspec.json.encode(items).decode()
+        row[attribute.column] = None if items is None else json_text(items)
     return row
 
 
@@ -126,9 +125,8 @@ def patient_row(instance: Instance) -> Row:
 def identity_of(values: Values) -> bytes:
     """What tells patients of one facility apart."""
     told = [values.get(tag, "") for tag in _IDENTITY]
-    return hashlib.sha256(
-        msgspec.json.encode([clean(text, LONGEST_TEXT) for text in told])
-    ).digest()
+    text = json_text([clean(value, LONGEST_TEXT) for value in told])
+    return hashlib.sha256(text.encode()).digest()
 
 
 def study_row(instance: Instance, patient: int) -> Row:

@@ -168,7 +168,6 @@ study_sop_class = sa.Table(
     metadata,
     sa.Column("study_row", Id, sa.ForeignKey("study.id"), primary_key=True),
     sa.Column("sop_class_uid", Text, primary_key=True),
-    _number("instances", "0"),
     sqlite_with_rowid=False,
 )
 
@@ -346,7 +345,6 @@ audit_record = sa.Table(
     _number("count"),
     _text("reason"),
     _text("details"),  # JSON
-    sqlite_autoincrement=True,
 )
 sa.Index("uq_audit_record", audit_record.c.record_id, unique=True)
 sa.Index("ix_audit_at", audit_record.c["at"])
@@ -382,6 +380,5 @@ audit_checkpoint = sa.Table(
     _id(),
     _number("size"),
     _text("note"),
-    sqlite_autoincrement=True,
 )
 sa.Index("ix_audit_checkpoint_size", audit_checkpoint.c.size)

@@ -2,13 +2,12 @@
 
 from typing import Any, assert_never
 
-import msgspec
 import sqlalchemy as sa
 
 from raykeep.adapters.sql import tables
 from raykeep.adapters.sql.committer import Writer
 from raykeep.adapters.sql.engine import Database
-from raykeep.adapters.sql.values import LONGEST_TEXT, clean, to_microseconds
+from raykeep.adapters.sql.values import LONGEST_TEXT, clean, json_text, to_microseconds
 from raykeep.adapters.sql.write_instance import InstanceWriter
 from raykeep.adapters.sql.write_registry import RegistryWriter
 from raykeep.domain.audit_event import AuditRecord
@@ -97,5 +96,5 @@ def record_row(record: AuditRecord) -> dict[str, Any]:
         "patient": record.patient,
         "count": record.count,
         "reason": clean(record.reason, LONGEST_TEXT),
-        "details": msgspec.json.encode(details).decode(),
+        "details": json_text(details),
     }

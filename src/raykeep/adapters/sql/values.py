@@ -2,21 +2,32 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
+import msgspec
+
+from raykeep.domain.facility import FacilityName
 from raykeep.domain.names import NameGroups, name_groups
 
 # A sender may break the lengths of PS3.5 table 6.2-1; an index entry has room for so much.
 LONGEST_VALUE = 512  # characters of one value that is searched by; the rest is not searched
-LONGEST_TEXT = 16_384  # characters of all that stands in one attribute
+LONGEST_TEXT = 65_536  # characters of all that stands in one attribute
 MOST_VALUES = 256  # of one attribute, and items of one sequence
 
 NO_NUMBER = 2**31  # sorts behind every IS value (PS3.5 6.2)
+
+_json = msgspec.json.Encoder(enc_hook=str)  # for UIDs and names of facilities, which are texts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE = re.compile(r"[0-9]{8}", re.ASCII)
 _TIME = re.compile(r"([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]{1,6}))?)?)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
+
+
+def json_text(value: object) -> str:
+    """Texts, numbers, lists and mappings as JSON."""
+    return _json.encode(value).decode()
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -37,6 +48,12 @@ def some_moment(microseconds: int | None) -> datetime | None:
 def some_microseconds(moment: datetime | None) -> int | None:
     """Microseconds of the moment, if there is one."""
     return None if moment is None else to_microseconds(moment)
+
+
+@lru_cache(maxsize=1000)
+def facility_name(text: str) -> FacilityName:
+    """The name of a facility that stands in a row; there are few, and many rows."""
+    return FacilityName(text)
 
 
 def clean(text: str, longest: int = LONGEST_VALUE) -> str:

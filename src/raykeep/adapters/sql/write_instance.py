@@ -96,12 +96,12 @@ class InstanceWriter:
         of_study: Counter[int] = Counter()
         bytes_of_study: Counter[int] = Counter()
         of_series: Counter[int] = Counter()
-        of_class: Counter[tuple[int, str]] = Counter()
+        classes: set[tuple[int, str]] = set()
         for note in notes:
             of_study[note.place.study] += 1
             bytes_of_study[note.place.study] += note.stored_length
             of_series[note.place.series] += 1
-            of_class[note.place.study, note.sop_class_uid] += 1
+            classes.add((note.place.study, note.sop_class_uid))
         writer.run_many(
             self._sql.count_in_study,
             [
@@ -113,14 +113,10 @@ class InstanceWriter:
             self._sql.count_in_series,
             [{"row": row, "instances": of_series[row]} for row in sorted(of_series)],
         )
-        writer.run_many(
-            self._sql.count_class,
-            [
-                {"study_row": study, "sop_class_uid": uid, "instances": of_class[study, uid]}
-                for study, uid in sorted(of_class)
-            ],
-        )
-        for study in sorted({study for study, uid in of_class.keys() - self._sop_classes.keys()}):
+        unknown = sorted(classes - self._sop_classes.keys())
+        for study, uid in unknown:
+            writer.run(self._sql.add_class, {"study_row": study, "sop_class_uid": uid})
+        for study in sorted({study for study, _ in unknown}):
             found = writer.rows(self._sql.classes, {"row": study})
             text = "\\".join(uid for (uid,) in found)
             writer.run(self._sql.set_classes, {"row": study, "text": text})
@@ -269,10 +265,7 @@ class _Statements:
             .order_by(modality.c.modality)
         )
         sop_class = tables.study_sop_class
-        self.count_class = sql(
-            dialect.upsert(sop_class, "instances", ["study_row", "sop_class_uid"]),
-            *sop_class.c.keys(),
-        )
+        self.add_class = sql(dialect.insert_or_ignore(sop_class), *sop_class.c.keys())
         self.classes = sql(
             sa.select(sop_class.c.sop_class_uid)
             .where(sop_class.c.study_row == sa.bindparam("row"))

@@ -157,7 +157,7 @@ def token_row(token: ApiToken) -> Row:
 
 def _listed(texts: list[str]) -> str:
     # Plain texts: the encoder takes no subclass of `str`, such as a FacilityName is.
-    return msgspec.json.encode([str(text) for text in texts]).decode()
+    return json_text(texts)
 
 
 class _Statements:

@@ -168,7 +168,6 @@ def make_studies() -> None:
         "study_sop_class",
         sa.Column("study_row", ROW, sa.ForeignKey("study.id"), primary_key=True),
         key("sop_class_uid"),
-        *counters("instances"),
         sqlite_with_rowid=False,
     )
 
@@ -327,7 +326,6 @@ def make_trail() -> None:
         *texts("study_instance_uid patient"),
         *numbers("count"),
         *texts("reason details"),
-        sqlite_autoincrement=True,
     )
     op.create_index("uq_audit_record", "audit_record", ["record_id"], unique=True)
     op.create_index("ix_audit_at", "audit_record", ["at"])
@@ -350,7 +348,6 @@ def make_trail() -> None:
         number_of_its_own(),
         *numbers("size"),
         *texts("note"),
-        sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_checkpoint_size", "audit_checkpoint", ["size"])
 

@@ -1,0 +1,282 @@
+"""From the conditions of a query to trees (PS3.4 section C.2.2.2)."""
+
+import re
+from dataclasses import dataclass
+
+from raykeep.adapters.sql import tables
+from raykeep.adapters.sql.trees import ALWAYS, NEVER, Slots, Tree, all_of, any_of
+from raykeep.adapters.sql.values import folded, is_date, is_storable
+from raykeep.domain.attributes import Level
+from raykeep.domain.errors import InvalidQuery
+from raykeep.domain.names import NameGroups
+from raykeep.domain.query import (
+    Condition,
+    Equals,
+    FuzzyName,
+    InSequence,
+    IsEmpty,
+    OneOf,
+    Range,
+    Wildcard,
+)
+
+LONGEST_PATTERN = 1024  # characters; what one comparison may cost grows with it
+TABLES = {
+    Level.PATIENT: "patient",
+    Level.STUDY: "study",
+    Level.SERIES: "series",
+    Level.INSTANCE: "instance",
+}
+# Ranges on these go by the columns that studies are sorted by.
+_ORDERED = {"StudyDate": "order_date", "StudyTime": "order_time"}
+_LAST = "\U0010ffff"
+_SETS = {
+    "ModalitiesInStudy": ("study_modality", "modality", "modalities_in_study"),
+    "SOPClassesInStudy": ("study_sop_class", "sop_class_uid", "sop_classes_in_study"),
+}
+_PLAIN = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_NO_WILDCARDS = ("DA", "TM", "UI", "US")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the values of an attribute stand."""
+
+    table: str
+    column: str
+    groups: tuple[str, str, str]  # columns of the folded groups of a name
+
+
+def tree_of(condition: Condition, slots: Slots) -> Tree | None:
+    """The tree of a condition; None when it holds for everything.
+
+    Raises:
+        InvalidQuery: the condition does not fit its attribute.
+    """
+    attribute = condition.attribute
+    if attribute.vr == "SQ":
+        return _of_sequence(condition, slots)
+    if attribute.keyword in _SETS:
+        return _in_set(condition, slots)
+    if attribute.derived and attribute.vr == "IS":
+        return _count(condition, slots)
+    table, column = TABLES[attribute.level], attribute.column
+    if isinstance(condition, IsEmpty):
+        return ("hollow" if attribute.multiple else "blank", table, column)
+    if attribute.multiple and not attribute.derived:
+        inner = _test(condition, Place("multi_value", "value", tables.GROUPS), slots)
+        some = "some", "multi_value", table, attribute.level.depth, attribute.tag
+        return None if inner is None else (*some, inner)
+    alphabetic, ideographic, phonetic = (f"{column}_{group}" for group in tables.GROUPS)
+    return _test(condition, Place(table, column, (alphabetic, ideographic, phonetic)), slots)
+
+
+def _of_sequence(condition: Condition, slots: Slots) -> Tree:
+    sequence = condition.attribute
+    some = "some", "sequence_item", TABLES[sequence.level], sequence.level.depth, sequence.tag
+    if isinstance(condition, IsEmpty):
+        return ("not", (*some, ALWAYS))
+    if not isinstance(condition, InSequence):
+        raise _unfit(condition)
+    tests: list[Tree] = []
+    for inner in condition.conditions:
+        if inner.attribute not in sequence.items:
+            raise _unfit(inner)
+        column = inner.attribute.column
+        if isinstance(inner, IsEmpty):
+            tests.append(("blank", "sequence_item", column))
+        elif test := _test(inner, Place("sequence_item", column, ("", "", "")), slots):
+            tests.append(test)
+    return (*some, all_of(*tests) if tests else ALWAYS)
+
+
+def _in_set(condition: Condition, slots: Slots) -> Tree | None:
+    child, column, text = _SETS[condition.attribute.keyword]
+    if isinstance(condition, IsEmpty):
+        return ("blank", "study", text)
+    inner = _test(condition, Place(child, column, ("", "", "")), slots)
+    return None if inner is None else ("some", child, "study", 0, 0, inner)
+
+
+def _count(condition: Condition, slots: Slots) -> Tree:
+    attribute = condition.attribute
+    table = TABLES[attribute.level]
+    if isinstance(condition, IsEmpty):
+        return NEVER
+    if not isinstance(condition, Equals | OneOf):
+        raise _unfit(condition)
+    wanted = (condition.value,) if isinstance(condition, Equals) else condition.values
+    # A count is given as plain digits, so nothing else is equal to one.
+    numbers = [int(text) for text in wanted if _PLAIN.fullmatch(text)]
+    if not numbers:
+        return NEVER
+    return ("in", table, attribute.column, slots.listed(numbers))
+
+
+def _test(condition: Condition, place: Place, slots: Slots) -> Tree | None:
+    if condition.attribute.vr == "PN":
+        return _name(condition, place, slots)
+    table, column = place.table, place.column
+    match condition:
+        case Equals():
+            if not is_storable(condition.value):
+                return NEVER
+            equal: Tree = ("eq", table, column, slots.value(condition.value))
+            if table == "study" and column == "study_date" and is_date(condition.value):
+                equal = all_of(equal, ("eq", table, "order_date", equal[3]))
+            return equal
+        case OneOf():
+            wanted = [value for value in condition.values if is_storable(value)]
+            return ("in", table, column, slots.listed(wanted)) if wanted else NEVER
+        case Wildcard():
+            if condition.attribute.vr in _NO_WILDCARDS:
+                raise _unfit(condition)
+            return wildcard(table, column, _checked(condition.pattern), slots)
+        case Range():
+            return _range(condition, place, slots)
+        case _:
+            raise _unfit(condition)
+
+
+def _range(condition: Range, place: Place, slots: Slots) -> Tree:
+    attribute, table = condition.attribute, place.table
+    tests: list[Tree] = []
+    if ordered := _ORDERED.get(attribute.keyword):
+        column = ordered
+        tests.append(("from", table, column, slots.value("0")))  # not the empty ones
+    elif attribute.vr == "TM":
+        column = f"{place.column}_padded"
+        tests.append(("from", table, column, slots.value("0")))
+    elif attribute.vr == "DA":
+        column = place.column
+        tests.append(("date", table, column))
+    else:
+        raise _unfit(condition)
+    for kind, end in (("from", condition.low), ("upto", condition.high)):
+        if end is not None:
+            if not is_storable(end):
+                return NEVER
+            tests.append((kind, table, column, slots.value(end)))
+    return all_of(*tests)
+
+
+# --- wildcards ---------------------------------------------------------------------------------
+
+
+def _checked(pattern: str) -> str:
+    """The pattern with runs of `*` made one.
+
+    Raises:
+        InvalidQuery: it is longer than any value can be.
+    """
+    if len(pattern) > LONGEST_PATTERN:
+        msg = f"a key with wildcards has {len(pattern)} characters, more than {LONGEST_PATTERN}"
+        raise InvalidQuery(msg)
+    while "**" in pattern:
+        pattern = pattern.replace("**", "*")
+    return pattern
+
+
+def wildcard(table: str, column: str, pattern: str, slots: Slots) -> Tree | None:
+    """Wild card matching of one column; None when every value fits."""
+    if pattern == "*":
+        return None
+    if not is_storable(pattern):
+        return NEVER
+    prefix = literal_prefix(pattern)
+    tests: list[Tree] = []
+    if prefix:
+        # Said as a range, which an index can walk whatever stands behind it.
+        tests.append(("from", table, column, slots.value(prefix)))
+        if end := after_all_with(prefix):
+            tests.append(("below", table, column, slots.value(end)))
+    if not prefix or pattern != prefix + "*":
+        tests.append(("like", table, column, slots.pattern(pattern)))
+    return all_of(*tests)
+
+
+def literal_prefix(pattern: str) -> str:
+    """What stands before the first wildcard."""
+    ends = [place for place in (pattern.find("*"), pattern.find("?")) if place >= 0]
+    return pattern[: min(ends)] if ends else pattern
+
+
+def after_all_with(prefix: str) -> str | None:
+    """The least text that sorts after every text with that prefix, by code points."""
+    for place in range(len(prefix) - 1, -1, -1):
+        following = chr(ord(prefix[place]) + 1) if prefix[place] < _LAST else ""
+        if "\ud800" <= following <= "\udfff":  # surrogates are no characters
+            following = "\ue000"
+        if following:
+            return prefix[:place] + following
+    return None
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+def _name(condition: Condition, place: Place, slots: Slots) -> Tree | None:
+    match condition:
+        case Equals():
+            return _equal_name(condition.value, place, slots)
+        case OneOf():
+            return any_of(*(_equal_name(value, place, slots) for value in condition.values))
+        case Wildcard():
+            pattern = _checked(condition.pattern)
+            return None if pattern == "*" else _name_like(pattern, place, slots)
+        case FuzzyName():
+            words = [_word(word, place, slots) for word in condition.words]
+            return all_of(*words) if words else None
+        case _:
+            raise _unfit(condition)
+
+
+def _equal_name(value: str, place: Place, slots: Slots) -> Tree:
+    if not is_storable(value):
+        return NEVER
+    groups = folded(value)
+    table = place.table
+    given = _given(groups)
+    if not given:
+        raw: Tree = ("from", table, place.column, slots.value(""))  # there, yet nameless
+        return all_of(raw, *(("null", table, column) for column in place.groups))
+    if "=" not in value:
+        slot = slots.value(groups.alphabetic)
+        return any_of(*(("eq", table, column, slot) for column in place.groups))
+    return all_of(
+        *(("eq", table, place.groups[number], slots.value(text)) for number, text in given)
+    )
+
+
+def _name_like(pattern: str, place: Place, slots: Slots) -> Tree | None:
+    if not is_storable(pattern):
+        return NEVER
+    groups = folded(pattern)
+    given = [(number, text) for number, text in _given(groups) if text != "*"]
+    if not given:
+        return None
+    if "=" not in pattern:
+        text = given[0][1]
+        tests = [wildcard(place.table, column, text, slots) for column in place.groups]
+        return any_of(*(test for test in tests if test is not None))
+    own = [wildcard(place.table, place.groups[number], text, slots) for number, text in given]
+    return all_of(*(test for test in own if test is not None))
+
+
+def _given(groups: NameGroups) -> list[tuple[int, str]]:
+    texts = (groups.alphabetic, groups.ideographic, groups.phonetic)
+    return [(number, text) for number, text in enumerate(texts) if text]
+
+
+def _word(word: str, place: Place, slots: Slots) -> Tree:
+    if not is_storable(word) or "^" in word or "=" in word:
+        return NEVER
+    slot = slots.containing("^" + word)
+    return any_of(*(("component", place.table, column, slot) for column in place.groups))
+
+
+def _unfit(condition: Condition) -> InvalidQuery:
+    attribute = condition.attribute
+    kind = type(condition).__name__
+    msg = f"{attribute.keyword} (VR {attribute.vr}) cannot be matched by {kind}. Change the key"
+    return InvalidQuery(msg)
