@@ -83,10 +83,11 @@ def _time(at: datetime) -> str:
 
 
 def _members(details: Mapping[str, str | int]) -> dict[str, str | int]:
-    return {name: _exact(details[name]) for name in sorted(details, key=member_order)}
-
-
-def _exact(value: str | int) -> str | int:
-    if isinstance(value, int) and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
-        return str(value)
-    return value
+    names = sorted(details)
+    if not "".join(names).isascii():  # else the order of code points is that of UTF-16
+        names.sort(key=member_order)
+    members = {name: details[name] for name in names}
+    for name, value in members.items():
+        if isinstance(value, int) and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+            members[name] = str(value)
+    return members
