@@ -12,15 +12,17 @@ from raykeep.dicom import vrs
 from raykeep.dicom.dictionary import shown_tag, vr_of
 from raykeep.dicom.encodings import (
     BEYOND_PIXELS,
+    HEADER_LENGTH,
     IMPLICIT_LITTLE,
     ITEM,
     ITEM_DELIMITER,
+    LONG_HEADER_LENGTH,
     SEQUENCE_DELIMITER,
     UNDEFINED,
     Encoding,
 )
 from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
-from raykeep.dicom.structure import malformed
+from raykeep.dicom.malformed import malformed
 from raykeep.domain.errors import LimitExceeded, MalformedDataSet
 
 VALUE, SEQUENCE, ITEM_BEGIN, ITEM_END, SEQUENCE_END = range(5)
@@ -30,7 +32,7 @@ Event = tuple[int, int, str, int, int]
 and `SEQUENCE` alone."""
 
 _OPEN: Final = 1 << 62  # an end that only a delimiter tells
-_HEADER: Final = 8  # bytes of the shortest header
+_LONGEST_SHORT: Final = 0xFFFE  # bytes of a value whose length has 16 bits
 
 
 @dataclass(slots=True)
@@ -63,85 +65,128 @@ def events(
         MalformedDataSet: this is no data set.
         LimitExceeded: it has more elements than allowed.
     """
-    position, size, count = 0, len(data), 0
-    level = _Level(_OPEN, encoding, 0, holds_items=False, last=first_tag - 1)
-    levels: list[_Level] = []
-    while position < size or levels:
+    reader = _Reader(data, encoding, most_elements, first_tag, limits)
+    while reader.goes_on:
+        yield reader.step()
+
+
+class _Reader:
+    """Where a data set is being read."""
+
+    def __init__(
+        self,
+        data: bytes,
+        encoding: Encoding,
+        most_elements: int,
+        first_tag: int,
+        limits: DataSetLimits,
+    ) -> None:
+        self._data = data
+        self._most = self._left = most_elements
+        self._depth = limits.depth
+        self._position = 0
+        self._level = _Level(_OPEN, encoding, 0, holds_items=False, last=first_tag - 1)
+        self._levels: list[_Level] = []  # around `_level`; items and sequences in turns
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is left to read or to close."""
+        return self._position < len(self._data) or bool(self._levels)
+
+    def step(self) -> Event:
+        """The next event."""
+        level, position = self._level, self._position
         if position == level.end:
-            yield (SEQUENCE_END if level.holds_items else ITEM_END), level.tag, "", position, 0
-            level = levels.pop()
-            continue
-        room = min(size, level.end) - position
-        if room < _HEADER:
+            return self._close()
+        room = min(len(self._data), level.end) - position
+        if room < HEADER_LENGTH:
             raise malformed("it ends inside an element", position)
-        group, element, length = level.encoding.item.unpack_from(data, position)
+        group, element, length = level.encoding.item.unpack_from(self._data, position)
         tag = group << 16 | element
         closing = SEQUENCE_DELIMITER if level.holds_items else ITEM_DELIMITER
-        if tag == closing and level.end == _OPEN and levels:
-            position += _HEADER
-            yield (SEQUENCE_END if level.holds_items else ITEM_END), level.tag, "", position, 0
-            level = levels.pop()
-            continue
-        count += 1
-        if count > most_elements:
-            raise LimitExceeded("number of elements", count, most_elements)
+        if tag == closing and level.end == _OPEN and self._levels:
+            self._position += HEADER_LENGTH
+            return self._close()
+        if not self._left:
+            raise LimitExceeded("number of elements", self._most + 1, self._most)
+        self._left -= 1
         if level.holds_items:
-            if tag != ITEM:
-                raise malformed(f"{shown_tag(level.tag)} holds no item", position)
-            position += _HEADER
-            opened = _Level(
-                _end(length, position, level), level.encoding, level.tag, holds_items=False
-            )
-            yield ITEM_BEGIN, level.tag, "", position, 0
-            levels.append(level)
-            level = opened
-            continue
-        if tag <= level.last or group >= BEYOND_PIXELS >> 16:
+            return self._item(tag, length)
+        if tag <= level.last or tag >= BEYOND_PIXELS:
             raise malformed(f"{shown_tag(tag)} is out of order", position)
         level.last = tag
-        vr, value, length = element_header(data, position, tag, length, level.encoding, room)
+        return self._element(tag, length, room)
+
+    def _close(self) -> Event:
+        ended, self._level = self._level, self._levels.pop()
+        kind = SEQUENCE_END if ended.holds_items else ITEM_END
+        return kind, ended.tag, "", self._position, 0
+
+    def _open(self, tag: int, value: int, opened: _Level, length: int) -> None:
+        if length != UNDEFINED:
+            opened.end = value + length
+            if opened.end > self._level.end:
+                raise malformed(f"{shown_tag(tag)} is longer than what stands around it", value)
+        self._levels.append(self._level)
+        self._level = opened
+        self._position = value
+
+    def _item(self, tag: int, length: int) -> Event:
+        level, value = self._level, self._position + HEADER_LENGTH
+        if tag != ITEM:
+            raise malformed(f"{shown_tag(level.tag)} holds no item", self._position)
+        opened = _Level(_OPEN, level.encoding, level.tag, holds_items=False)
+        self._open(level.tag, value, opened, length)
+        return ITEM_BEGIN, level.tag, "", value, 0
+
+    def _element(self, tag: int, length: int, room: int) -> Event:
+        level, position = self._level, self._position
+        front = ElementFront(self._data, position, tag, length)
+        vr, value, length = front.read(level.encoding, room)
         if vr == "SQ" or (vr == "UN" and length == UNDEFINED):
-            # Items and sequences stand on the list in turns.
-            if len(levels) >= 2 * limits.depth:
-                raise malformed(f"sequences stand more than {limits.depth} deep", position)
+            if len(self._levels) >= 2 * self._depth:
+                raise malformed(f"sequences stand more than {self._depth} deep", position)
             inner = IMPLICIT_LITTLE if vr == "UN" else level.encoding
-            opened = _Level(_end(length, value, level), inner, tag, holds_items=True)
-            yield SEQUENCE, tag, vr, value, 0
-            levels.append(level)
-            level = opened
-            position = value
-        else:
-            if length > position + room - value:
-                raise malformed(f"{shown_tag(tag)} is longer than what is there", position)
-            yield VALUE, tag, vr, value, value + length
-            position = value + length
+            self._open(tag, value, _Level(_OPEN, inner, tag, holds_items=True), length)
+            return SEQUENCE, tag, vr, value, 0
+        if length > position + room - value:
+            raise malformed(f"{shown_tag(tag)} is longer than what is there", position)
+        self._position = value + length
+        return VALUE, tag, vr, value, value + length
 
 
-def _end(length: int, at: int, level: _Level) -> int:
-    if length == UNDEFINED:
-        return _OPEN
-    if at + length > level.end:
-        raise malformed(f"{shown_tag(level.tag)} is longer than what stands around it", at)
-    return at + length
+@dataclass(frozen=True, slots=True)
+class ElementFront:
+    """The first eight bytes of an element that are there, and what they say in implicit VR."""
 
+    data: bytes
+    position: int
+    tag: int
+    length: int
 
-def element_header(
-    data: bytes, position: int, tag: int, length: int, encoding: Encoding, room: int
-) -> tuple[str, int, int]:
-    """VR, first byte of the value, and its length."""
-    if not encoding.explicit:
-        return vr_of(tag), position + 8, length
-    raw = data[position + 4 : position + 6]
-    vr = raw.decode("latin_1")
-    if vr in vrs.SHORT_FORM:
-        return vr, position + 8, int.from_bytes(data[position + 6 : position + 8], encoding.order)
-    if raw in vrs.BLANK:
-        short = int.from_bytes(data[position + 6 : position + 8], encoding.order)
-        return vr_of(tag), position + 8, short
-    if room < 12 or not (raw.isalpha() and raw.isupper()):
-        raise malformed(f"{shown_tag(tag)} has no value representation", position)
-    (long,) = encoding.long.unpack_from(data, position + 8)
-    return vr if vr in vrs.LONG_FORM else "UN", position + 12, long
+    def read(self, encoding: Encoding, room: int) -> tuple[str, int, int]:
+        """VR, first byte of the value, and its length.
+
+        Args:
+            encoding: Of the element.
+            room: Bytes that are there from `position` on.
+
+        Raises:
+            MalformedDataSet: there is no value representation, or no room for the length.
+        """
+        data, position = self.data, self.position
+        value = position + HEADER_LENGTH
+        if not encoding.explicit:
+            return vr_of(self.tag), value, self.length
+        raw = data[position + 4 : position + 6]
+        vr = raw.decode("latin_1")
+        if vr in vrs.SHORT_FORM or raw in vrs.BLANK:
+            (short,) = encoding.length.unpack_from(data, value - 2)
+            return vr if vr in vrs.SHORT_FORM else vr_of(self.tag), value, short
+        if room < LONG_HEADER_LENGTH or not (raw.isalpha() and raw.isupper()):
+            raise malformed(f"{shown_tag(self.tag)} has no value representation", position)
+        (long,) = encoding.long.unpack_from(data, value)
+        return vr if vr in vrs.LONG_FORM else "UN", position + LONG_HEADER_LENGTH, long
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +248,7 @@ def element(tag: int, vr: str, value: bytes, encoding: Encoding) -> bytes:
     if not encoding.explicit:
         return encoding.item.pack(group, number, length) + value
     if vr in vrs.SHORT_FORM:
-        if length > 0xFFFF:
+        if length > _LONGEST_SHORT:
             msg = f"{shown_tag(tag)} is longer than its VR {vr} allows. Shorten it"
             raise MalformedDataSet(msg)
         short = int.from_bytes(vr.encode(), encoding.order)

@@ -13,8 +13,12 @@ SEQUENCE_DELIMITER: Final = 0xFFFEE0DD
 PIXEL_DATA: Final = 0x7FE00010
 PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})  # float, double float, integer
 
+HEADER_LENGTH: Final = 8  # bytes of an item's header and of the shortest element's
+LONG_HEADER_LENGTH: Final = 12  # bytes, where a length of 32 bits follows an explicit VR
+
 FIRST_TAG: Final = 0x00080000  # groups below belong to commands, files and directories
 BEYOND_PIXELS: Final = 0xFFFE0000  # group FFFE holds items and delimiters alone
+RESERVED: Final = 0xFFFF0000  # group FFFF may not be used (PS3.5 section 7.8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
 
-from raykeep.dicom.stored_header import StoredHeader, unpack_header
-from raykeep.dicom.transfer_syntaxes import transfer_syntax
 from raykeep.domain.byte_range import ByteRange
 from raykeep.domain.errors import FrameNotFound, IntegrityError
-from raykeep.domain.instance import StoredInstance
 
 _ITEM_HEADER: Final = 8  # bytes before each fragment's value
 _PACKED = struct.Struct("<BQII")
 _VERSION: Final = 1
 _WORD: Final = 4  # bytes
+_COLOUR, _SHARED = 3, 2  # samples of a pixel: of its own, and where two share their colour
 
 
 def pack_fragments(offset: int, offset_table: bytes, lengths: Sequence[int]) -> bytes:
@@ -128,59 +126,16 @@ class FragmentTable:
         raise FrameNotFound(msg)
 
 
-def frame_spans(
-    instance: StoredInstance, packed_header: bytes, numbers: Sequence[int]
-) -> list[list[ByteRange]]:
-    """Where frames of a stored instance lie, native or encapsulated.
-
-    Args:
-        instance: Its row.
-        packed_header: Its header, as the vault opened it.
-        numbers: Frame numbers, counted from 1.
-
-    Returns:
-        For each number the spans of the stored data set that make up the frame, in order.
+def frame_spans(packed: bytes, number_of_frames: int) -> list[list[ByteRange]]:
+    """The fragments of every frame of an encapsulated instance, in the order of frames.
 
     Raises:
-        FrameNotFound: there is no such frame, no Pixel Data, or the frames cannot be told apart.
-        IntegrityError: row or header are not what was stored.
+        FrameNotFound: the instance does not say where its frames begin.
+        IntegrityError: `packed` is not of `pack_fragments`.
     """
-    header = unpack_header(packed_header)
-    pixels = header.pixel_data
-    if pixels is None:
-        msg = "the instance has no Pixel Data. Retrieve the instance"
-        raise FrameNotFound(msg)
-    if transfer_syntax(header.transfer_syntax_uid).deflated:
-        msg = "the instance is stored deflated, frames and all. Retrieve the whole instance"
-        raise FrameNotFound(msg)
-    if pixels.length is None:
-        table = FragmentTable.unpack(instance.fragments)
-        return [table.frame(number, header.number_of_frames) for number in numbers]
-    return [[_native_span(header, pixels.offset, pixels.length, number)] for number in numbers]
-
-
-def _native_span(header: StoredHeader, offset: int, length: int, number: int) -> ByteRange:
-    samples = stored_samples(header.samples_per_pixel, header.photometric_interpretation)
-    try:
-        span = native_frame_range(
-            number,
-            rows=header.rows,
-            columns=header.columns,
-            samples_per_pixel=samples,
-            bits_allocated=header.bits_allocated,
-            number_of_frames=header.number_of_frames,
-        )
-    except ValueError as error:
-        msg = f"the instance has {header.bits_allocated} bits a sample. Retrieve the whole instance"
-        raise FrameNotFound(msg) from error
-    bits = header.rows * header.columns * samples * header.bits_allocated
-    if (number - 1) * bits % 8:
-        msg = f"frame {number} begins within a byte. Retrieve the whole instance"
-        raise FrameNotFound(msg)
-    if not span.length or span.stop > length:
-        msg = f"Pixel Data ends before frame {number} does. Retrieve the whole instance"
-        raise FrameNotFound(msg)
-    return span.shifted(offset)
+    table = FragmentTable.unpack(packed)
+    table.frame(1, number_of_frames)  # raises before a claim of 2^31 frames costs anything
+    return [table.frame(number, number_of_frames) for number in range(1, number_of_frames + 1)]
 
 
 def native_frame_range(
@@ -232,7 +187,7 @@ def realigned(covering: bytes, frame: int, *, bits: int) -> bytes:
     Args:
         covering: The bytes of `native_frame_range`.
         frame: Frame number, counted from 1.
-        bits: Of one frame: rows × columns × samples per pixel.
+        bits: Of one frame: rows by columns by samples per pixel.
     """
     shift = (frame - 1) * bits % 8
     if not shift and not bits % 8:
@@ -248,7 +203,7 @@ def stored_samples(samples_per_pixel: int, photometric_interpretation: str) -> i
     In the 4:2:2 forms two pixels share their colour (PS3.3 section C.7.6.3.1.2).
     """
     shared = photometric_interpretation in {"YBR_FULL_422", "YBR_PARTIAL_422"}
-    return 2 if shared and samples_per_pixel == 3 else samples_per_pixel
+    return _SHARED if shared and samples_per_pixel == _COLOUR else samples_per_pixel
 
 
 def _no_frame(frame: int, number_of_frames: int) -> FrameNotFound:

@@ -30,7 +30,9 @@ _ROWS: Final = 0x00280010
 _COLUMNS: Final = 0x00280011
 _BITS_ALLOCATED: Final = 0x00280100
 
-_MOST_FRAMES = 2**31 - 1  # the largest integer string, PS3.5 section 6.2
+_YEAR_LENGTH: Final = 4  # digits
+_IS_LENGTH: Final = 12  # characters of an integer string, PS3.5 section 6.2
+_MOST_FRAMES: Final = 2**31 - 1  # the largest of them
 
 
 def head_of(
@@ -68,7 +70,7 @@ def head_of(
     rest = iter(decoded[1:])
     sequences = {tag: tuple(islice(rest, len(row))) for tag, row in items.items()}
     instance = _uid(values, _SOP_INSTANCE_UID, "")
-    study_date = values.get(_STUDY_DATE, "")[:4]
+    year = values.get(_STUDY_DATE, "")[:_YEAR_LENGTH]
     return Head(
         sop_class_uid=_uid(values, _SOP_CLASS_UID, instance),
         sop_instance_uid=instance,
@@ -76,10 +78,12 @@ def head_of(
         series_instance_uid=_uid(values, _SERIES_INSTANCE_UID, instance),
         transfer_syntax_uid=transfer_syntax_uid,
         attributes=InstanceAttributes(values, sequences),
-        study_year=int(study_date) if len(study_date) == 4 and study_date.isdecimal() else 0,
+        study_year=int(year)
+        if len(year) == _YEAR_LENGTH and year.isdecimal() and year.isascii()
+        else 0,
         modality=values.get(_MODALITY, ""),
-        raw=bytes(structure.kept),
-        bulk=tuple(structure.bulk),
+        raw=bytes(structure.header.raw),
+        bulk=tuple(structure.header.bulk),
         number_of_frames=_frames(values.get(_NUMBER_OF_FRAMES, ""), findings),
         rows=int(values.get(_ROWS) or 0),
         columns=int(values.get(_COLUMNS) or 0),
@@ -112,7 +116,7 @@ def _repeated_uid(text: str) -> UID:
 def _frames(text: str, findings: dict[str, None]) -> int:
     if not text:
         return 1
-    if text.isascii() and text.lstrip("+").isdecimal() and len(text) <= 12:
+    if text.isascii() and text.lstrip("+").isdecimal() and len(text) <= _IS_LENGTH:
         frames = int(text)
         if 1 <= frames <= _MOST_FRAMES:
             return frames

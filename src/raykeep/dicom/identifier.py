@@ -19,6 +19,7 @@ from raykeep.domain.instance import Match, Values
 
 _UTF_8: Final = character_set((UTF_8,))
 _TEXT: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_LARGEST_SHORT: Final = 0xFFFF
 _LONGEST: Final = 0xFFFE  # bytes of a value with a length of 16 bits
 
 
@@ -92,7 +93,7 @@ def _one(
 
 
 def _fits_short(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and int(text) <= 0xFFFF
+    return text.isascii() and text.isdecimal() and int(text) <= _LARGEST_SHORT
 
 
 def _sequence(

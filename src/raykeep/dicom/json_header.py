@@ -6,10 +6,12 @@ from typing import Final
 from raykeep.dicom import vrs
 from raykeep.dicom.charsets import DEFAULT, CharacterSet, character_set, terms_of
 from raykeep.dicom.dictionary import SIGNED_OR_UNSIGNED, VRS, shown_tag
-from raykeep.dicom.elements import element_header
+from raykeep.dicom.elements import ElementFront
 from raykeep.dicom.encodings import (
+    BEYOND_PIXELS,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
+    HEADER_LENGTH,
     IMPLICIT_LITTLE,
     ITEM,
     ITEM_DELIMITER,
@@ -30,8 +32,8 @@ from raykeep.dicom.json_members import (
 )
 from raykeep.dicom.json_values import quoted
 from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
+from raykeep.dicom.malformed import malformed
 from raykeep.dicom.stored_header import StoredHeader, reference_to, unpack_header
-from raykeep.dicom.structure import malformed
 from raykeep.dicom.transfer_syntaxes import transfer_syntax
 from raykeep.domain.errors import LimitExceeded
 
@@ -124,7 +126,7 @@ class _Writer:
         learnt = _learnt[encoding]
         unpack, front = encoding.length.unpack_from, encoding.front
         stop = min(len(raw), level.end - self._shift)
-        room = stop - 8
+        room = stop - HEADER_LENGTH
         left = self._left
         try:
             while position <= room and left:
@@ -156,42 +158,45 @@ class _Writer:
         if position + self._shift == level.end:
             return self._close(position)
         room = min(len(self._raw), level.end - self._shift) - position
-        if position == len(self._raw) and not self._levels and self._gap.offset < 0:
-            return position
-        if room < 8:
+        if room < HEADER_LENGTH:
             raise malformed("the header ends inside an element", position)
         group, element, length = level.encoding.item.unpack_from(self._raw, position)
         tag = group << 16 | element
+        closing = SEQUENCE_DELIMITER if level.tag else ITEM_DELIMITER
+        if tag == closing and level.end == _OPEN and self._levels:
+            return self._close(position + HEADER_LENGTH)
         if level.tag:
             return self._item(position, tag, length, level)
-        if tag == ITEM_DELIMITER and level.end == _OPEN and self._levels:
-            return self._close(position + 8)
-        if group == 0xFFFE:
-            raise malformed(f"{shown_tag(tag)} stands where no item ends", position)
+        if tag >= BEYOND_PIXELS:
+            raise malformed(f"{shown_tag(tag)} stands where no item begins or ends", position)
         if not self._left:
             raise LimitExceeded(
                 "number of elements", self._limits.elements + 1, self._limits.elements
             )
         self._left -= 1
-        vr, value, length = element_header(self._raw, position, tag, length, level.encoding, room)
+        return self._element(ElementFront(self._raw, position, tag, length), room, level)
+
+    def _element(self, front: ElementFront, room: int, level: _Level) -> int:
+        tag = front.tag
+        vr, value, length = front.read(level.encoding, room)
         if self._gap.offset == value + self._shift:
             return self._left_out(tag, value, length, level)
         if vr == "SQ" or (vr == "UN" and length == UNDEFINED):
             inner = IMPLICIT_LITTLE if vr == "UN" else level.encoding
             return self._open(value, length, level, _Level(0, inner, level.characters, tag))
         after = value + length
-        if after > position + room:
-            raise malformed(f"{shown_tag(tag)} is longer than what is there", position)
-        if element:  # group lengths have no place in JSON (F.2.2)
-            level.parts.append(self._member(tag, vr, position, value, after, level))
+        if after > front.position + room:
+            raise malformed(f"{shown_tag(tag)} is longer than what is there", front.position)
+        if tag & 0xFFFF:  # group lengths have no place in JSON (F.2.2)
+            level.parts.append(self._member(front, vr, self._raw[value:after], level))
         return after
 
     def _item(self, position: int, tag: int, length: int, level: _Level) -> int:
-        if tag == SEQUENCE_DELIMITER and level.end == _OPEN:
-            return self._close(position + 8)
         if tag != ITEM:
             raise malformed(f"{shown_tag(level.tag)} holds no item", position)
-        return self._open(position + 8, length, level, _Level(0, level.encoding, level.characters))
+        return self._open(
+            position + HEADER_LENGTH, length, level, _Level(0, level.encoding, level.characters)
+        )
 
     def _open(self, value: int, length: int, level: _Level, opened: _Level) -> int:
         opened.end = _OPEN if length == UNDEFINED else value + self._shift + length
@@ -218,21 +223,22 @@ class _Writer:
         level.parts.append(self._reference(tag, gap.vr, gap.path))
         self._shift += gap.length
         self._gap = next(self._gaps)
-        return value + (8 if length == UNDEFINED else 0)  # its sequence delimiter was kept
+        return value + (
+            HEADER_LENGTH if length == UNDEFINED else 0
+        )  # its sequence delimiter was kept
 
     def _reference(self, tag: int, vr: str, path: tuple[int, ...]) -> str:
         uri = quoted(f"{self._bulk_uri}/{reference_to(path)}")
         return f'"{tag:08X}":{{"vr":"{vr}","BulkDataURI":{uri}}}'
 
-    def _member(
-        self, tag: int, vr: str, position: int, start: int, after: int, level: _Level
-    ) -> str:
+    def _member(self, front: ElementFront, vr: str, raw: bytes, level: _Level) -> str:
         """One member of an object; what is plain about it is learnt for the next time."""
-        raw, encoding = self._raw[start:after], level.encoding
+        tag, encoding = front.tag, level.encoding
         if tag == _SPECIFIC_CHARACTER_SET:
             level.characters = character_set(terms_of(raw))
             # JSON is UTF-8, whatever the instance is encoded in.
             return _UTF_8 if raw.strip(b" \0") else empty_member(tag, "CS")
+        is_short = encoding.explicit is False or vr in vrs.SHORT_FORM
         if vr == "UN" and (known := VRS.get(tag, "SQ")) != "SQ":
             vr, encoding = known, EXPLICIT_LITTLE  # UN is little endian (PS3.5 section 6.2.2)
         if tag == _PIXEL_REPRESENTATION:
@@ -242,12 +248,11 @@ class _Writer:
         if vr in vrs.BULK:
             return binary_member(tag, vr, raw, encoding)
         plain = plain_member(tag, vr, encoding)
+        if is_short and tag not in _TELLING and tag not in SIGNED_OR_UNSIGNED:
+            self._learn(front.position, level.encoding, plain)
         prefix, empty, function, kind = plain
-        if start == position + 8 and tag not in _TELLING and tag not in SIGNED_OR_UNSIGNED:
-            self._learn(position, level.encoding, plain)
         try:
-            value = level.characters.decode(raw, name=kind == NAMES) if kind else raw
-            inside = function(value)
+            inside = function(level.characters.decode(raw, name=kind == NAMES) if kind else raw)
         except NotThatVR:
             return binary_member(tag, "UN", raw, EXPLICIT_LITTLE)
         return f"{prefix}{inside}]}}" if inside else empty

@@ -21,7 +21,7 @@ Plain = tuple[str, str, Callable[..., str], int]
 (from bytes for `NUMBERS`, from decoded text otherwise), and which of the three it is."""
 
 
-class NotThatVR(Exception):  # noqa: N818 - a signal within this room, no error
+class NotThatVR(Exception):
     """A value is no whole number of values of its VR."""
 
 

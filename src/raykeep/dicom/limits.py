@@ -20,7 +20,6 @@ class DataSetLimits:
     inflated_bytes: int = 4_294_967_296  # of a deflated data set
     inflated_ratio: int = 256  # inflated to deflated bytes, once past `inflated_free_bytes`
     inflated_free_bytes: int = 4_194_304  # small data sets deflate well and cost little
-    findings: int = 32  # remarks on one data set
     identifier_bytes: int = 1_048_576  # the identifier of a query
     identifier_elements: int = 1_024  # of a query
     value_characters: int = 1_024  # one value of a query key

@@ -63,7 +63,7 @@ def _fits(
             return place is not None and (low or place) <= place <= (high or place)
         case FuzzyName(words=words):
             groups = name_groups(stored)
-            whole = "^".join((groups.alphabetic, groups.ideographic, groups.phonetic))
+            whole = f"{groups.alphabetic}^{groups.ideographic}^{groups.phonetic}"
             components = whole.split("^")
             return all(any(part.startswith(word) for part in components) for word in words)
 

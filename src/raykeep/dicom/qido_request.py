@@ -72,7 +72,7 @@ class QidoRequest:
 
     Attributes:
         query: What to search for; `query.returns` holds the tags of the answer, and
-            `query.limit` is never more than one answer may hold.
+            `query.limit` is as given, and never more than one answer may hold.
         fuzzy: Fuzzy matching of names was asked for.
     """
 
@@ -123,12 +123,13 @@ def query_from_parameters(
         returns |= _ALWAYS_TAGS[Level.STUDY]
     if level is Level.INSTANCE and series_instance_uid is None:
         returns |= _ALWAYS_TAGS[Level.SERIES]
+    limit = given.number("limit")
     query = Query(
         level,
         (*fixed, *conditions),
         frozenset(returns),
-        limit=min(given.number("limit", limits.page), limits.page),
-        offset=given.number("offset", 0),
+        limit=None if limit is None else min(limit, limits.page),
+        offset=given.number("offset") or 0,
     )
     return QidoRequest(query, given.flag("fuzzymatching"))
 
@@ -186,11 +187,11 @@ class _Parameters:
             raise InvalidQuery(f"{name} is true or false, not {shown(value)}. Correct it")
         return value == "true"
 
-    def number(self, name: str, default: int) -> int:
-        """A parameter that is a number from 0."""
+    def number(self, name: str) -> int | None:
+        """A parameter that is a number from 0, None when it is not given."""
         value = self.settings.get(name)
         if value is None:
-            return default
+            return None
         if _NUMBER.fullmatch(value) is None:
             raise InvalidQuery(
                 f"{name} is a whole number from 0 of up to nine digits, not {shown(value)}. "

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from raykeep.dicom.encodings import Encoding, encoding_of
+from raykeep.dicom.encodings import HEADER_LENGTH, Encoding, encoding_of
 from raykeep.dicom.frames import pack_fragments
 from raykeep.dicom.head import Head
 from raykeep.dicom.head_reading import head_of
@@ -148,7 +148,7 @@ class InstanceScanner:
                 window = bytes(piece[position:stop])
             position = stop
             self._window = _WINDOW
-            structure.need = 8
+            structure.need = HEADER_LENGTH
             taken = structure.walk(window, self._at)
             self._at += taken
             if taken < len(window):

@@ -13,55 +13,33 @@ from raykeep.dicom.dictionary import VRS, shown_tag, vr_of
 from raykeep.dicom.encodings import (
     BEYOND_PIXELS,
     FIRST_TAG,
+    HEADER_LENGTH,
     IMPLICIT_LITTLE,
     ITEM,
     ITEM_DELIMITER,
+    LONG_HEADER_LENGTH,
     PIXEL_DATA,
     PIXELS,
+    RESERVED,
     SEQUENCE_DELIMITER,
     UNDEFINED,
     Encoding,
 )
 from raykeep.dicom.head import BulkValue, PixelData
 from raykeep.dicom.index_values import WANTED, WANTED_IN_ITEMS
+from raykeep.dicom.kept_header import KeptHeader
 from raykeep.dicom.limits import DataSetLimits
-from raykeep.domain.errors import LimitExceeded, MalformedDataSet
+from raykeep.dicom.malformed import malformed
+from raykeep.dicom.structure_level import ELEMENTS, FRAGMENTS, ITEMS, NOTHING, OPEN, Level
+from raykeep.domain.errors import LimitExceeded
 
-_OPEN: Final = 1 << 62  # an end that is not known yet
-_NOTHING: Final[frozenset[int]] = frozenset()
+NATIVE_IN_ENCAPSULATED: Final = "Pixel Data is native in an encapsulated transfer syntax"
+ENCAPSULATED_IN_NATIVE: Final = "Pixel Data is encapsulated in a native transfer syntax"
+
 _SEQUENCES: Final = frozenset(tag for tag, vr in VRS.items() if vr == "SQ")
-_PIXEL_GROUP: Final = min(PIXELS)
-
-_ELEMENTS, _ITEMS, _FRAGMENTS = range(3)
-
-
-class _Level:
-    """What is open: the data set or an item, a sequence, or a row of fragments."""
-
-    __slots__ = (
-        "ceiling",
-        "encoding",
-        "end",
-        "found",
-        "items",
-        "kind",
-        "last",
-        "number",
-        "tag",
-        "wanted",
-    )
-
-    def __init__(self, kind: int, end: int, encoding: Encoding, tag: int = 0) -> None:
-        self.kind = kind
-        self.end = end  # byte of the data set after its last one, `_OPEN` when undefined
-        self.encoding = encoding
-        self.tag = tag  # of the sequence
-        self.number = -1  # of the item that is open, or of the last fragment
-        self.last = FIRST_TAG - 1  # tag before; they ascend
-        self.ceiling = BEYOND_PIXELS  # tags from here on need a closer look
-        self.wanted = _NOTHING
-        self.found: dict[int, bytes] = {}
-        self.items: list[dict[int, bytes]] | None = None  # of an indexed sequence
+_FRAGMENT_VRS: Final = frozenset({"OB", "OW"})
+_NATIVE_VRS: Final = frozenset({"OB", "OD", "OF", "OW", "UN"})
+_OFFSET_LENGTH: Final = 4  # bytes of one entry of a Basic Offset Table
 
 
 class Structure:
@@ -69,22 +47,18 @@ class Structure:
 
     Attributes:
         need: Bytes that must be at hand, from where `walk` stopped, before it can go on.
-        kept: The header so far, without what is in `bulk`.
-        bulk: What was left out of `kept`.
+        header: What is kept of it.
         found: Values that the index wants, by tag, as encoded.
         found_items: The same within the items of indexed sequences.
         pixel_data: Where it begins, once it is reached.
         offset_table: The Basic Offset Table's value.
-        offset_table_at: Byte of the data set where that value begins.
         fragment_lengths: Bytes of each fragment's value, in order, without the table.
-        findings: What is odd.
+        findings: What is odd, in order.
     """
 
     def __init__(self, encoding: Encoding, limits: DataSetLimits, *, encapsulated: bool) -> None:
-        self.need = 8
-        self.kept = bytearray()
-        self.bulk: list[BulkValue] = []
-        self.found: dict[int, bytes] = {}
+        self.need = HEADER_LENGTH
+        self.header = KeptHeader(limits)
         self.found_items: dict[int, list[dict[int, bytes]]] = {}
         self.pixel_data: PixelData | None = None
         self.offset_table = b""
@@ -94,15 +68,14 @@ class Structure:
         self._encapsulated = encapsulated
         self._left = limits.elements
         self._depth = 0
-        self._mark = 0  # byte of the data set from where on nothing is kept yet
-        self._dropping: int | None = None  # where a value within a row of fragments began
+        self._window = b""
+        self._base = 0  # byte of the data set where the window begins
         self._paused = False
-        top = _Level(_ELEMENTS, _OPEN, encoding)
-        top.ceiling = _PIXEL_GROUP
-        top.wanted = WANTED
-        top.found = self.found
-        self._level = top
-        self._levels: list[_Level] = []
+        self._level = Level(ELEMENTS, OPEN, encoding)
+        self._level.ceiling = min(PIXELS)
+        self._level.wanted = WANTED
+        self.found = self._level.found
+        self._levels: list[Level] = []  # around `_level`, from the outside in
 
     @property
     def closed(self) -> bool:
@@ -121,33 +94,34 @@ class Structure:
             MalformedDataSet: this is no data set.
             LimitExceeded: it is a larger one than allowed.
         """
+        self._window, self._base, self._paused = window, base, False
         position = 0
-        self._paused = False
         while not self._paused:
             level = self._level
-            if level.kind == _ELEMENTS:
+            if level.kind == ELEMENTS:
                 if level.encoding.explicit:
-                    position = self._explicit(window, position, base, level)
+                    position = self._explicit(position, level)
                 else:
-                    position = self._implicit(window, position, base, level)
-                position = self._element(window, position, base, level)
-            elif level.kind == _ITEMS:
-                position = self._item(window, position, base, level)
+                    position = self._implicit(position, level)
+                position = self._element(position, level)
+            elif level.kind == ITEMS:
+                position = self._item(position, level)
             else:
-                position = self._fragment(window, position, base, level)
+                position = self._fragments(position, level)
         if self.pixel_data is None:
-            self._keep(window, base, min(position, len(window)))
+            self.header.keep(window, base, min(position, len(window)))
         return position
 
     # --- elements
 
-    def _explicit(self, window: bytes, position: int, base: int, level: _Level) -> int:
+    def _explicit(self, position: int, level: Level) -> int:
         """Pass over the plain elements that are wholly in the window: the hot loop."""
-        stop = min(len(window), level.end - base)
+        window = self._window
+        stop = min(len(window), level.end - self._base)
+        room = stop - HEADER_LENGTH
         ceiling, last = level.ceiling, level.last
         wanted, found = level.wanted, level.found
         unpack, short_vrs = level.encoding.header.unpack_from, level.encoding.short_vrs
-        room = stop - 8
         left = self._left
         while position <= room and left:
             group, element, vr, length = unpack(window, position)
@@ -166,13 +140,14 @@ class Structure:
         self._left = left
         return position
 
-    def _implicit(self, window: bytes, position: int, base: int, level: _Level) -> int:
+    def _implicit(self, position: int, level: Level) -> int:
         """The same for implicit VR."""
-        stop = min(len(window), level.end - base)
+        window = self._window
+        stop = min(len(window), level.end - self._base)
+        room = stop - HEADER_LENGTH
         ceiling, last = level.ceiling, level.last
         wanted, found = level.wanted, level.found
         unpack, long = level.encoding.header.unpack_from, self._limits.bulk_bytes
-        room = stop - 8
         left = self._left
         while position <= room and left:
             group, element, length = unpack(window, position)
@@ -191,66 +166,65 @@ class Structure:
         self._left = left
         return position
 
-    def _element(self, window: bytes, position: int, base: int, level: _Level) -> int:
+    def _element(self, position: int, level: Level) -> int:
         """Take one step that the loops leave to a closer look."""
-        end = level.end - base
-        if position == end:
+        at = self._base + position
+        if at == level.end:
             return self._close(position)
-        if end - position < 8:
-            raise malformed("an item ends inside an element", base + position)
-        available = len(window) - position
-        if available < 8:
-            return self._pause(position, 8)
-        group, element, length = level.encoding.item.unpack_from(window, position)
+        if level.end - at < HEADER_LENGTH:
+            raise malformed("an item ends inside an element", at)
+        available = len(self._window) - position
+        if available < HEADER_LENGTH:
+            return self._pause(position, HEADER_LENGTH)
+        group, element, length = level.encoding.item.unpack_from(self._window, position)
         tag = group << 16 | element
-        if group == 0xFFFE:
-            if tag == ITEM_DELIMITER and level.end == _OPEN and self._levels and length == 0:
-                return self._close(position + 8)
-            raise malformed(f"{shown_tag(tag)} stands where no item ends", base + position)
-        self._check_order(tag, level, base + position)
+        if tag == ITEM_DELIMITER and level.end == OPEN and self._levels and length == 0:
+            return self._close(position + HEADER_LENGTH)
+        self._check_order(tag, level, at)
+        value = position + HEADER_LENGTH
         if level.encoding.explicit:
-            raw_vr = window[position + 4 : position + 6]
-            vr, is_long = self._vr(raw_vr, tag, base + position)
+            vr, is_long = self._vr(position, tag)
             if is_long:
-                if available < 12:
-                    return self._pause(position, 12)
-                value = position + 12
-                (length,) = level.encoding.long.unpack_from(window, position + 8)
+                value = position + LONG_HEADER_LENGTH
+                if available < LONG_HEADER_LENGTH:
+                    return self._pause(position, LONG_HEADER_LENGTH)
+                (length,) = level.encoding.long.unpack_from(self._window, value - 4)
             else:
-                value = position + 8
-                length = int.from_bytes(window[position + 6 : value], level.encoding.order)
+                (length,) = level.encoding.length.unpack_from(self._window, value - 2)
         else:
-            vr, value = vr_of(tag), position + 8
+            vr = vr_of(tag)
+        return self._take(tag, vr, position, value, length)
+
+    def _take(self, tag: int, vr: str, position: int, value: int, length: int) -> int:
+        """Take an element whose header is read."""
+        level, limits = self._level, self._limits
+        at = self._base + position
         if not self._left:
-            raise LimitExceeded(
-                "number of elements", self._limits.elements + 1, self._limits.elements
-            )
+            raise LimitExceeded("number of elements", limits.elements + 1, limits.elements)
         if tag in PIXELS and not self._levels and self.pixel_data is None:
-            self._end_head(window, position, base)
-            self._begin_pixels(tag, vr, value + base, length)
-        if vr == "SQ" or (vr == "UN" and length == UNDEFINED):
-            self._count(tag, level)
-            return self._open_sequence(tag, vr, length, value, base, level)
-        if length == UNDEFINED:
-            self._count(tag, level)
-            return self._open_fragments(tag, vr, window, value, base, level)
-        if length & 1:
-            raise malformed(f"{shown_tag(tag)} has the odd length {length}", base + position)
+            self._end_head(tag, vr, position, value, length)
         after = value + length
-        if after > end:
-            raise malformed(f"{shown_tag(tag)} is longer than the item around it", base + position)
-        if self.pixel_data is None:
-            if length > self._limits.bulk_bytes and vr in vrs.BULK:
-                self._leave_out(tag, vr, window, value, base, length)
-            elif after > len(window):
-                self._check_header(len(self.kept) + length)
+        if vr == "SQ" or length == UNDEFINED:
+            self._open(tag, vr, length, value)
+            after = value
+        elif length & 1:
+            raise malformed(f"{shown_tag(tag)} has the odd length {length}", at)
+        elif self._base + after > level.end:
+            raise malformed(f"{shown_tag(tag)} is longer than the item around it", at)
+        elif self.pixel_data is None:
+            if length > limits.bulk_bytes and vr in vrs.BULK:
+                self.header.keep(self._window, self._base, value)
+                self.header.leave_out(BulkValue(self._path(tag), vr, self._base + value, length))
+            elif after > len(self._window):
+                self.header.check(length)
                 return self._pause(position, after - position)
             elif tag in level.wanted:
-                level.found[tag] = window[value:after]
-        self._count(tag, level)
+                level.found[tag] = self._window[value:after]
+        level.last = tag
+        self._left -= 1
         return after
 
-    def _check_order(self, tag: int, level: _Level, at: int) -> None:
+    def _check_order(self, tag: int, level: Level, at: int) -> None:
         if level.last < tag < level.ceiling:
             return
         if tag == level.last:
@@ -259,32 +233,31 @@ class Structure:
             raise malformed(f"{shown_tag(tag)} does not belong into a data set", at)
         if tag < level.last:
             raise malformed(f"{shown_tag(tag)} stands after {shown_tag(level.last)}", at)
-        if tag >= 0xFFFF0000:
+        if BEYOND_PIXELS <= tag < RESERVED:
+            raise malformed(f"{shown_tag(tag)} stands where no item begins or ends", at)
+        if tag >= RESERVED:
             raise malformed(f"{shown_tag(tag)} is of a group that may not be used", at)
 
-    def _vr(self, raw: bytes, tag: int, at: int) -> tuple[str, bool]:
+    def _vr(self, position: int, tag: int) -> tuple[str, bool]:
         """VR of an explicit element, and whether its length has 32 bits."""
+        raw = self._window[position + 4 : position + 6]
         vr = raw.decode("latin_1")
         if vr in vrs.SHORT_FORM:
             return vr, False
         if vr in vrs.LONG_FORM:
             return vr, True
         if raw in vrs.BLANK:
-            self.note("an element without VR")
+            self._note("an element without VR")
             return vr_of(tag), False
         if raw.isalpha() and raw.isupper():
             # Whatever the standard adds later has the long form (PS3.5 section 7.1.2).
-            self.note("an element with an unknown VR")
+            self._note("an element with an unknown VR")
             return "UN", True
-        raise malformed(f"{shown_tag(tag)} has no value representation", at)
-
-    def _count(self, tag: int, level: _Level) -> None:
-        level.last = tag
-        self._left -= 1
+        raise malformed(f"{shown_tag(tag)} has no value representation", self._base + position)
 
     def _close(self, position: int) -> int:
         """The item, sequence or row that is open ends here."""
-        if self._level.kind == _ITEMS:
+        if self._level.kind == ITEMS:
             self._depth -= 1
         self._level = self._levels.pop()
         return position
@@ -294,45 +267,57 @@ class Structure:
         self._paused = True
         return position
 
-    # --- sequences
+    # --- sequences and rows of fragments
 
-    def _open_sequence(
-        self, tag: int, vr: str, length: int, value: int, base: int, level: _Level
-    ) -> int:
-        self._depth += 1
-        if self._depth > self._limits.depth:
-            raise malformed(
-                f"sequences stand more than {self._limits.depth} deep within one another",
-                base + value,
-            )
-        end = self._end_of(tag, length, value, base, level)
-        # A sequence of unknown VR is always implicit VR little endian (PS3.5 section 6.2.2).
-        encoding = IMPLICIT_LITTLE if vr == "UN" else level.encoding
-        opened = _Level(_ITEMS, end, encoding, tag)
-        if not self._levels and tag in WANTED_IN_ITEMS and self.pixel_data is None:
-            opened.items = self.found_items[tag] = []
-            opened.wanted = WANTED_IN_ITEMS[tag]
-        self._levels.append(level)
+    def _open(self, tag: int, vr: str, length: int, value: int) -> None:
+        """Something begins at `value` that holds items."""
+        if vr in {"SQ", "UN"}:
+            # A sequence of unknown VR is implicit VR little endian (PS3.5 section 6.2.2).
+            encoding = IMPLICIT_LITTLE if vr == "UN" else self._level.encoding
+            opened = Level(ITEMS, self._end_of(tag, length, value), encoding, tag)
+            self._depth += 1
+            if self._depth > self._limits.depth:
+                deep = f"sequences stand more than {self._limits.depth} deep within one another"
+                raise malformed(deep, self._base + value)
+            if tag in WANTED_IN_ITEMS and not self._levels and self.pixel_data is None:
+                opened.items = self.found_items[tag] = []
+                opened.wanted = WANTED_IN_ITEMS[tag]
+        elif vr in _FRAGMENT_VRS:
+            opened = Level(FRAGMENTS, OPEN, self._level.encoding, tag)
+            if self.pixel_data is None:
+                # An icon, say: it never goes into the header, so no piece of it is kept.
+                self.header.keep(self._window, self._base, value)
+                self.header.begin_dropping(BulkValue(self._path(tag), vr, self._base + value, 0))
+        else:
+            raise malformed(f"{shown_tag(tag)} is of undefined length", self._base + value)
+        self._levels.append(self._level)
         self._level = opened
-        return value
 
-    def _item(self, window: bytes, position: int, base: int, level: _Level) -> int:
-        if position == level.end - base:
+    def _end_of(self, tag: int, length: int, value: int) -> int:
+        if length == UNDEFINED:
+            return OPEN
+        end = self._base + value + length
+        if end > self._level.end:
+            what = f"{shown_tag(tag)} is longer than what stands around it"
+            raise malformed(what, self._base + value)
+        return end
+
+    def _item(self, position: int, level: Level) -> int:
+        at = self._base + position
+        if at == level.end:
             return self._close(position)
-        if level.end - base - position < 8:
-            raise malformed(f"{shown_tag(level.tag)} ends inside an item", base + position)
-        if len(window) - position < 8:
-            return self._pause(position, 8)
-        group, element, length = level.encoding.item.unpack_from(window, position)
+        if level.end - at < HEADER_LENGTH:
+            raise malformed(f"{shown_tag(level.tag)} ends inside an item", at)
+        if len(self._window) - position < HEADER_LENGTH:
+            return self._pause(position, HEADER_LENGTH)
+        group, element, length = level.encoding.item.unpack_from(self._window, position)
         tag = group << 16 | element
-        if tag == SEQUENCE_DELIMITER and level.end == _OPEN and length == 0:
-            return self._close(position + 8)
+        position += HEADER_LENGTH
+        if tag == SEQUENCE_DELIMITER and level.end == OPEN and length == 0:
+            return self._close(position)
         if tag != ITEM:
-            raise malformed(f"{shown_tag(level.tag)} holds no item", base + position)
-        position += 8
-        opened = _Level(
-            _ELEMENTS, self._end_of(level.tag, length, position, base, level), level.encoding
-        )
+            raise malformed(f"{shown_tag(level.tag)} holds no item", at)
+        opened = Level(ELEMENTS, self._end_of(level.tag, length, position), level.encoding)
         level.number += 1
         if level.items is not None and len(level.items) < self._limits.indexed_items:
             opened.wanted = level.wanted
@@ -341,124 +326,61 @@ class Structure:
         self._level = opened
         return position
 
-    def _end_of(self, tag: int, length: int, value: int, base: int, level: _Level) -> int:
-        if length == UNDEFINED:
-            return _OPEN
-        end = base + value + length
-        if end > level.end:
-            raise malformed(f"{shown_tag(tag)} is longer than what stands around it", base + value)
-        return end
-
-    # --- binary values that are not kept
-
-    def _leave_out(
-        self, tag: int, vr: str, window: bytes, value: int, base: int, length: int
-    ) -> None:
-        self._keep(window, base, value)
-        self._mark = base + value + length
-        self.bulk.append(BulkValue(self._path(tag), vr, base + value, length))
-
     def _path(self, tag: int) -> tuple[int, ...]:
         path: list[int] = []
         for level in self._levels:
-            if level.kind == _ITEMS:
+            if level.kind == ITEMS:
                 path += (level.tag, level.number)
         return (*path, tag)
 
-    def _keep(self, window: bytes, base: int, stop: int) -> None:
-        start = max(self._mark - base, 0)
-        if self._dropping is None and start < stop:
-            self.kept += window[start:stop]
-            self._mark = base + stop
-            self._check_header(len(self.kept))
-
-    def _check_header(self, length: int) -> None:
-        if length > self._limits.header_bytes:
-            raise LimitExceeded("header", length, self._limits.header_bytes, "bytes")
-
-    # --- pixel data and other encapsulated values
-
-    def _end_head(self, window: bytes, position: int, base: int) -> None:
-        self._keep(window, base, position)
-        self._level.ceiling = BEYOND_PIXELS
-        self._level.wanted = _NOTHING
-
-    def _begin_pixels(self, tag: int, vr: str, offset: int, length: int) -> None:
-        native = length != UNDEFINED
-        if native == self._encapsulated:
-            self.note(NATIVE_IN_ENCAPSULATED if native else ENCAPSULATED_IN_NATIVE)
-        self.pixel_data = PixelData(tag, vr, offset, length if native else None)
-
-    def _open_fragments(
-        self, tag: int, vr: str, window: bytes, value: int, base: int, level: _Level
-    ) -> int:
-        if vr not in {"OB", "OW"}:
-            raise malformed(f"{shown_tag(tag)} is of undefined length", base + value)
-        opened = _Level(_FRAGMENTS, _OPEN, level.encoding, tag)
-        if self.pixel_data is None:
-            # An icon, say: it never goes into the header, so no piece of it must be kept.
-            self._keep(window, base, value)
-            self._dropping = base + value
-            self.bulk.append(BulkValue(self._path(tag), vr, base + value, 0))
-        self._levels.append(level)
-        self._level = opened
-        return value
-
-    def _fragment(self, window: bytes, position: int, base: int, level: _Level) -> int:
+    def _fragments(self, position: int, level: Level) -> int:
         """Pass over the fragments whose headers are in the window."""
+        window, most = self._window, self._limits.fragments
+        room = len(window) - HEADER_LENGTH
         unpack = level.encoding.item.unpack_from
-        room = len(window) - 8
-        is_top = self._dropping is None and len(self._levels) == 1 and level.tag == PIXEL_DATA
-        lengths, number = self.fragment_lengths, level.number
+        is_pixel_data = len(self._levels) == 1 and level.tag == PIXEL_DATA
+        number = level.number
         while position <= room:
             group, element, length = unpack(window, position)
-            tag = group << 16 | element
-            if tag != ITEM or length == UNDEFINED or length & 1:
-                return self._end_fragments(tag, length, position, base, level)
-            if number < 0 and is_top:
-                if length > 4 * self._limits.fragments:
-                    raise LimitExceeded(
-                        "Basic Offset Table", length, 4 * self._limits.fragments, "bytes"
-                    )
-                if position + 8 + length > len(window):
-                    return self._pause(position, 8 + length)
-                self.offset_table = window[position + 8 : position + 8 + length]
-            elif is_top:
-                lengths.append(length)
+            if group << 16 | element != ITEM or length == UNDEFINED or length & 1:
+                return self._end_fragments(group << 16 | element, length, position)
+            value = position + HEADER_LENGTH
+            if is_pixel_data and number >= 0:
+                self.fragment_lengths.append(length)
+            elif is_pixel_data:
+                if length > most * _OFFSET_LENGTH:
+                    unit = "bytes"
+                    raise LimitExceeded("Basic Offset Table", length, most * _OFFSET_LENGTH, unit)
+                if value + length > len(window):
+                    return self._pause(position, HEADER_LENGTH + length)
+                self.offset_table = window[value : value + length]
             number += 1
-            if number > self._limits.fragments:
-                raise LimitExceeded("number of fragments", number, self._limits.fragments)
             level.number = number
-            position += 8 + length
-        return self._pause(position, 8)
+            if number > most:
+                raise LimitExceeded("number of fragments", number, most)
+            position = value + length
+        return self._pause(position, HEADER_LENGTH)
 
-    def _end_fragments(self, tag: int, length: int, position: int, base: int, level: _Level) -> int:
+    def _end_fragments(self, tag: int, length: int, position: int) -> int:
+        at = self._base + position
         if tag != SEQUENCE_DELIMITER or length:
             what = "holds no fragment" if tag != ITEM else f"holds a fragment of length {length}"
-            raise malformed(f"{shown_tag(level.tag)} {what}", base + position)
-        if self._dropping is not None:
-            last = self.bulk[-1]
-            self.bulk[-1] = BulkValue(
-                last.path, last.vr, last.offset, base + position - last.offset
-            )
-            self._mark = base + position
-            self._dropping = None
-        return self._close(position + 8)
+            raise malformed(f"{shown_tag(self._level.tag)} {what}", at)
+        if self.header.dropping:
+            self.header.end_dropping(at)
+        return self._close(position + HEADER_LENGTH)
 
-    # --- remarks
+    def _end_head(self, tag: int, vr: str, position: int, value: int, length: int) -> None:
+        """Pixel Data begins: nothing more is kept."""
+        self.header.keep(self._window, self._base, position)
+        self._level.ceiling = BEYOND_PIXELS
+        self._level.wanted = NOTHING
+        native = length != UNDEFINED
+        if vr not in (_NATIVE_VRS if native else _FRAGMENT_VRS):
+            raise malformed(f"{shown_tag(tag)} has the VR {vr}", self._base + position)
+        if native == self._encapsulated:
+            self._note(NATIVE_IN_ENCAPSULATED if native else ENCAPSULATED_IN_NATIVE)
+        self.pixel_data = PixelData(tag, vr, self._base + value, length if native else None)
 
-    def note(self, finding: str) -> None:
-        """Remember what is odd, once each and not without end."""
-        if len(self.findings) < self._limits.findings:
-            self.findings[finding] = None
-
-
-NATIVE_IN_ENCAPSULATED: Final = "Pixel Data is native in an encapsulated transfer syntax"
-ENCAPSULATED_IN_NATIVE: Final = "Pixel Data is encapsulated in a native transfer syntax"
-
-
-def malformed(what: str, at: int) -> MalformedDataSet:
-    """The error that says where the data set cannot be read."""
-    return MalformedDataSet(
-        f"the data set cannot be read at byte {at}: {what}. Correct it at its source"
-    )
+    def _note(self, finding: str) -> None:
+        self.findings[finding] = None
