@@ -52,7 +52,7 @@ def test_control_characters_are_escaped(text, shown) -> None:
 def test_json_is_one_document_and_nothing_else(tmp_path, capsys) -> None:
     result = {"title": "R\u00f6ntgen \x1b[2J", "list": [1, None]}
 
-    code = output.conclude(place(tmp_path, as_json=True), Finished(result, 1), print)
+    code = output.conclude(place(tmp_path, as_json=True), Finished(result, 1), repr)
 
     out, err = capsys.readouterr()
     assert code == 1
@@ -63,7 +63,9 @@ def test_json_is_one_document_and_nothing_else(tmp_path, capsys) -> None:
 
 
 def test_people_get_what_the_command_shows(tmp_path, capsys) -> None:
-    output.conclude(place(tmp_path, as_json=False), Finished({"a": 1}), lambda r: print(r["a"]))
+    output.conclude(
+        place(tmp_path, as_json=False), Finished({"a": "1"}), lambda r: output.line(r["a"])
+    )
 
     assert capsys.readouterr().out == "1\n"
 

@@ -89,7 +89,7 @@ def test_anybody_else_is_told_whose_it_is(system, monkeypatch) -> None:
     monkeypatch.setattr(pwd, "getpwuid", lambda _uid: ANN)
 
     with pytest.raises(
-        CommandFailed, match="belongs to ann. Run this as that user or as root"
+        CommandFailed, match=r"belongs to ann\. Run this as that user or as root"
     ) as no:
         owner.become_owner(Folder(4711))
 

@@ -52,7 +52,15 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     exit_code: int | None = None
 
 
-_encode = msgspec.json.Encoder().encode
+def _plain(value: object) -> str:
+    """Texts of the archive's own types (a facility's name, a UID) as the texts that they are."""
+    if isinstance(value, str):
+        return str(value)
+    msg = f"{type(value).__name__} is nothing that JSON has"
+    raise NotImplementedError(msg)
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 _decode_request = msgspec.json.Decoder(Request).decode
 _decode_line = msgspec.json.Decoder(_Line).decode
 
