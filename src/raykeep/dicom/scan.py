@@ -150,7 +150,7 @@ class InstanceScanner:
             self._window = _WINDOW
             structure.need = HEADER_LENGTH
             taken = structure.walk(window, self._at)
-            self._at += taken
+            self._at += min(taken, len(window))
             if taken < len(window):
                 rest += memoryview(window)[taken:]
             else:
