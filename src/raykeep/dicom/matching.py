@@ -72,11 +72,11 @@ def plain_condition(
     attribute: Attribute, value: str, *, limits: DataSetLimits = DEFAULT_LIMITS
 ) -> Plain | None:
     """The same without fuzzy matching: what may also stand within a sequence."""
-    if attribute.items or not is_matchable(attribute):
-        raise InvalidQuery(f"{attribute.keyword} cannot be matched. Leave its value empty")
     text = value.strip(" \0")
     if not text:
         return None
+    if attribute.items or not is_matchable(attribute):
+        raise InvalidQuery(f"{attribute.keyword} cannot be matched. Leave its value empty")
     if text == EMPTY_VALUE:
         return IsEmpty(attribute)
     if attribute.vr in vrs.SINGLE_TEXT:

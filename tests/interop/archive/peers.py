@@ -1,6 +1,7 @@
 """DCMTK's tools as an enrolled device runs them, and the archive's answers over DICOMweb."""
 
 import re
+import ssl
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class Peer:
     def http(self) -> httpx.Client:
         return httpx.Client(
             base_url=self.archive.dicomweb,
-            verify=self.archive.ca,
+            verify=ssl.create_default_context(cafile=self.archive.ca),
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=60,
         )
