@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from raykeep.domain.errors import shown
 from raykeep.edge.errors import HttpRefusal
 
+HTTPS = 443  # the port that an address may leave out
 MAX_REMEMBERED = 256  # spellings of a Host header that were judged
 
 _FORM = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
@@ -58,7 +59,8 @@ class HostNames:
             detail = f"{shown(text)} is not a name of this archive. Use one of its own"
             raise HttpRefusal(421, "misdirected", detail)
         # Clients that leave the port out mean the one that they are connected to.
-        return self._origin or f"https://{name}:{named_port or port}"
+        port = int(named_port or port)
+        return self._origin or f"https://{name}{'' if port == HTTPS else f':{port}'}"
 
 
 def _bracketed(name: str) -> str:

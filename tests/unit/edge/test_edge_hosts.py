@@ -13,7 +13,7 @@ NAMES = ["pacs.example.org", "127.0.0.1", "::1", "edge.example.org:9443"]
     ("host", "origin"),
     [
         (b"pacs.example.org", "https://pacs.example.org:8443"),
-        (b"PACS.Example.ORG:443", "https://pacs.example.org:443"),
+        (b"PACS.Example.ORG:443", "https://pacs.example.org"),
         (b"127.0.0.1:1", "https://127.0.0.1:1"),
         (b"[::1]:8443", "https://[::1]:8443"),
         (b"edge.example.org:9443", "https://edge.example.org:9443"),

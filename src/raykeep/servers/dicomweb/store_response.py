@@ -74,9 +74,10 @@ def _reason(failed: Failed) -> _Json:
 
 
 def _sop(sop_class_uid: str, sop_instance_uid: str) -> _Json:
+    # Plain texts: the encoder takes no subclass of `str`, such as a UID is.
     return {
-        "00081150": {"vr": "UI", **({"Value": [sop_class_uid]} if sop_class_uid else {})},
-        "00081155": {"vr": "UI", "Value": [sop_instance_uid]},
+        "00081150": {"vr": "UI", **({"Value": [str(sop_class_uid)]} if sop_class_uid else {})},
+        "00081155": {"vr": "UI", "Value": [str(sop_instance_uid)]},
     }
 
 
