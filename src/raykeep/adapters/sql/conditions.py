@@ -141,18 +141,15 @@ def _test(condition: Condition, place: Place, slots: Slots) -> Tree | None:
 def _range(condition: Range, place: Place, slots: Slots) -> Tree:
     attribute, table = condition.attribute, place.table
     tests: list[Tree] = []
-    if ordered := _ORDERED.get(attribute.keyword):
-        column = ordered
-        tests.append(("from", table, column, slots.value("0")))  # not the empty ones
-    elif attribute.vr == "TM":
-        column = f"{place.column}_padded"
-        tests.append(("from", table, column, slots.value("0")))
+    low, column = condition.low, place.column
+    if attribute.vr == "TM" or attribute.keyword in _ORDERED:
+        column = _ORDERED.get(attribute.keyword, f"{column}_padded")
+        low = low or "0"  # one lower end, so that the index is left there; no empty ones
     elif attribute.vr == "DA":
-        column = place.column
         tests.append(("date", table, column))
     else:
         raise _unfit(condition)
-    for kind, end in (("from", condition.low), ("upto", condition.high)):
+    for kind, end in (("from", low), ("upto", condition.high)):
         if end is not None:
             if not is_storable(end):
                 return NEVER

@@ -10,7 +10,7 @@ from raykeep.adapters.sql.conditions import literal_prefix
 from raykeep.adapters.sql.trees import Slots, Tree
 from raykeep.adapters.sql.values import folded, is_storable
 from raykeep.domain.attributes import BY_KEYWORD
-from raykeep.domain.query import Condition, Equals, FuzzyName, OneOf, Wildcard
+from raykeep.domain.query import Condition, Equals, FuzzyName, OneOf, Range, Wildcard
 
 SHORTEST_RUN = 3  # letters of a trigram
 _MOST_RUNS = 4  # of one condition; more would narrow little
@@ -28,6 +28,8 @@ KEYS = frozenset(
 )
 _NAME = BY_KEYWORD["PatientName"].tag
 _PREFIXES = {BY_KEYWORD["PatientID"].tag: "patient", BY_KEYWORD["AccessionNumber"].tag: "study"}
+_OTHER_IDS = BY_KEYWORD["OtherPatientIDs"].tag
+_BIRTH_DATE = BY_KEYWORD["PatientBirthDate"].tag
 _MODALITIES = BY_KEYWORD["ModalitiesInStudy"].tag
 
 
@@ -38,6 +40,9 @@ class Probe:
     Attributes:
         finds: `patient` or `study`: whose rows it finds.
         table: Where it looks.
+        number: The column there that holds the number of the row.
+        level: In `multi_value`, the level.
+        tag: In `multi_value`, the attribute.
         tree: What must hold there; with `trigrams`, nothing.
         trigrams: Slots of patterns for the trigram index of names; they find at least all
             that the condition wants.
@@ -46,6 +51,9 @@ class Probe:
     finds: str
     table: str
     tree: Tree = ()
+    number: str = "id"
+    level: int = 0
+    tag: int = 0
     trigrams: tuple[int, ...] = ()
 
 
@@ -62,7 +70,11 @@ def probe_for(condition: Condition, tree: Tree, slots: Slots) -> Probe | None:
     if tag in _PREFIXES and isinstance(condition, Wildcard) and literal_prefix(condition.pattern):
         return Probe(_PREFIXES[tag], _PREFIXES[tag], tree)
     if tag == _MODALITIES and isinstance(condition, Equals | OneOf):
-        return Probe("study", "study_modality", tree[-1])
+        return Probe("study", "study_modality", tree[-1], "study_row")
+    if tag == _OTHER_IDS and isinstance(condition, Equals | OneOf):
+        return Probe("patient", "multi_value", tree[-1], "owner", 0, tag)
+    if tag == _BIRTH_DATE and isinstance(condition, Equals | OneOf | Range):
+        return Probe("patient", "patient", tree)
     return None
 
 
@@ -78,7 +90,9 @@ def _name_probe(condition: Condition, tree: Tree, slots: Slots) -> Probe | None:
         if any(literal_prefix(text) for text in given):
             return Probe("patient", "patient", tree)
         runs = [run for text in given for run in text.replace("?", "*").split("*")]
-        return _trigrams(sorted(runs, key=len, reverse=True)[:_MOST_RUNS], slots)
+        # Without three letters the patients are looked through, who are fewer than studies.
+        by_letters = _trigrams(sorted(runs, key=len, reverse=True)[:_MOST_RUNS], slots)
+        return by_letters or Probe("patient", "patient", tree)
     return None
 
 

@@ -82,9 +82,10 @@ class SearchCompiler:
             found = self._dialect.patients_by_name_text(names)
         else:
             table = tables.metadata.tables[probe.table]
-            number = table.c["study_row" if probe.table == "study_modality" else "id"]
             fits = self._trees.sql(probe.tree, Scene({probe.table: table}), indexed=True)
-            found = sa.select(number).where(fits)
+            found = sa.select(table.c[probe.number]).where(fits)
+            if probe.tag:
+                found = found.where(table.c.level == probe.level, table.c.tag == probe.tag)
         return compiled(self._dialect, found.limit(sa.bindparam("limit", type_=sa.Integer())))
 
     def plan(self, form: Form) -> Plan:
@@ -97,7 +98,7 @@ class SearchCompiler:
         shown = [*columns, facility.c.facility, *(column for column, _ in order)]
         if form.counted:
             shown = [sa.literal_column("1")]
-        query = sa.select(*shown).select_from(_joined(form.level))
+        query = sa.select(*shown).select_from(self._joined(form))
         query = query.where(*self._conditions(form, scene))
         if form.continued:
             query = query.where(self._after(form))
@@ -114,6 +115,22 @@ class SearchCompiler:
     def _hide(self, form: Form) -> Callable[[Column], Column]:
         """Keep a column from choosing the index, unless the order of studies is walked."""
         return (lambda column: column) if form.start == "walk" else self._dialect.unindexed
+
+    def _joined(self, form: Form) -> sa.FromClause:
+        if form.level is Level.PATIENT:
+            return tables.patient
+        study, patient, series, instance = (
+            tables.study, tables.patient, tables.series, tables.instance,
+        )  # fmt: skip
+        # Whoever walks begins with the studies: from the other side, nothing leads to them.
+        walked = form.start == "walk" and form.ordered
+        behind = self._dialect.unindexed if walked else (lambda column: column)
+        found: sa.FromClause = study.join(patient, patient.c.id == behind(study.c.patient_row))
+        if form.level.depth >= Level.SERIES.depth:
+            found = found.join(series, series.c.study_row == behind(study.c.id))
+        if form.level is Level.INSTANCE:
+            found = found.join(instance, instance.c.series_row == behind(series.c.id))
+        return found
 
     # --- conditions --------------------------------------------------------------------------
 
@@ -228,19 +245,6 @@ class SearchCompiler:
             further = sa.tuple_(*columns[5:]) > sa.tuple_(*places[5:])
             behind = sa.or_(behind, sa.and_(columns[4] == places[4], further))
         return sa.and_(studies <= place, sa.or_(studies < place, behind))
-
-
-def _joined(level: Level) -> sa.FromClause:
-    if level is Level.PATIENT:
-        return tables.patient
-    found: sa.FromClause = tables.study.join(
-        tables.patient, tables.study.c.patient_row == tables.patient.c.id
-    )
-    if level.depth >= Level.SERIES.depth:
-        found = found.join(tables.series, tables.series.c.study_row == tables.study.c.id)
-    if level is Level.INSTANCE:
-        found = found.join(tables.instance, tables.instance.c.series_row == tables.series.c.id)
-    return found
 
 
 def _wanted(form: Form) -> tuple[Attribute, ...]:

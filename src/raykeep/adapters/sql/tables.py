@@ -107,6 +107,7 @@ patient = sa.Table(
 )
 sa.Index("uq_patient_identity", patient.c.identity, patient.c.facility, unique=True)
 sa.Index("ix_patient_patient_id", patient.c.patient_id)
+sa.Index("ix_patient_birth_date", patient.c.patient_birth_date)
 for _group in GROUPS:
     _column = patient.c[f"patient_name_{_group}"]
     _present = _column.is_not(None)  # most names have one group alone

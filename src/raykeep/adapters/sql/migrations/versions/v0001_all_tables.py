@@ -118,6 +118,7 @@ def make_patients() -> None:
     )
     op.create_index("uq_patient_identity", "patient", ["identity", "facility"], unique=True)
     op.create_index("ix_patient_patient_id", "patient", ["patient_id"])
+    op.create_index("ix_patient_birth_date", "patient", ["patient_birth_date"])
     for group in ("alphabetic", "ideographic", "phonetic"):
         column = f"patient_name_{group}"
         present = sa.column(column).is_not(None)
