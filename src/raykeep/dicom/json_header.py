@@ -5,7 +5,7 @@ from typing import Final
 
 from raykeep.dicom import vrs
 from raykeep.dicom.charsets import DEFAULT, CharacterSet, character_set, terms_of
-from raykeep.dicom.dictionary import SIGNED_OR_UNSIGNED, VRS, shown_tag
+from raykeep.dicom.dictionary import SIGNED_OR_UNSIGNED, VRS, shown_tag, vr_of
 from raykeep.dicom.elements import ElementFront
 from raykeep.dicom.encodings import (
     BEYOND_PIXELS,
@@ -107,12 +107,13 @@ class _Writer:
         self._levels: list[_Level] = []
 
     def encode(self) -> bytes:
-        position, size = 0, len(self._raw)
-        while position < size or self._levels or self._gap.offset >= 0:
-            level = self._level
-            if not level.tag:
-                position = self._plain(position, level)
-            position = self._step(position, level)
+        position = 0
+        while True:
+            if not self._level.tag:
+                position = self._plain(position, self._level)
+            if position == len(self._raw) and not self._levels and self._gap.offset < 0:
+                break
+            position = self._step(position, self._level)
         pixels = self._header.pixel_data
         if pixels is not None:
             vr = pixels.vr if self._encoding.explicit else VRS[pixels.tag]
@@ -239,7 +240,7 @@ class _Writer:
             # JSON is UTF-8, whatever the instance is encoded in.
             return _UTF_8 if raw.strip(b" \0") else empty_member(tag, "CS")
         is_short = encoding.explicit is False or vr in vrs.SHORT_FORM
-        if vr == "UN" and (known := VRS.get(tag, "SQ")) != "SQ":
+        if vr == "UN" and (known := vr_of(tag)) != "SQ":
             vr, encoding = known, EXPLICIT_LITTLE  # UN is little endian (PS3.5 section 6.2.2)
         if tag == _PIXEL_REPRESENTATION:
             self._signed = raw in {b"\1\0", b"\0\1"}
