@@ -243,6 +243,23 @@ def test_directories_that_another_process_made_are_made_durable_too(
     assert [what for name, what in calls if name == "fsync"] == ["blobs", "north", "2026", "ab"]
 
 
+def test_what_is_set_aside_has_its_new_place_before_it_loses_the_old(
+    store: FileBlobs, calls: Calls
+) -> None:
+    key = BlobKey(NORTH, 2026, "ab" * 16)
+    store.put(key, [b"sealed"])
+    calls.clear()
+
+    store.set_aside(key)
+
+    assert calls == [
+        ("fsync", "blobs"),
+        ("fsync", LOST_AND_FOUND),
+        ("fsync", "2026-03-01"),
+        ("fsync", "ab"),
+    ]
+
+
 def test_an_object_whose_name_cannot_be_made_durable_is_not_stored(
     either_store: FileBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

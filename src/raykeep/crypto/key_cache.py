@@ -39,6 +39,10 @@ class KeyCache:
         self._by_id: OrderedDict[str, tuple[float, StudyKey]] = OrderedDict()
         self._id_of: dict[tuple[FacilityName, str], str] = {}
 
+    def __len__(self) -> int:
+        """Number of studies whose key is here, too old or not."""
+        return len(self._id_of)
+
     def by_id(self, study_key_id: str, now: float) -> StudyKey | None:
         """The key of that id, if it is here and not too old at `now` (monotonic seconds)."""
         with self._lock:

@@ -46,6 +46,18 @@ def test_the_key_that_was_not_used_for_longest_makes_room() -> None:
     assert cache.by_id(key(3).study_key_id, 1) == key(3)
 
 
+def test_nothing_of_a_key_stays_behind() -> None:
+    cache = KeyCache(limit=3, seconds=10)
+    for number in range(50):
+        cache.add(key(number), 0)
+    assert len(cache) == 3
+
+    assert cache.by_id(key(49).study_key_id, 10) is None
+    assert len(cache) == 2
+    cache.forget(NORTH)
+    assert len(cache) == 0
+
+
 def test_a_study_and_a_facility_can_be_forgotten_at_once() -> None:
     cache = KeyCache(limit=9, seconds=10)
     for one in (key(1), key(2), key(3, SOUTH)):

@@ -485,11 +485,17 @@ def test_a_body_whose_footer_gives_another_digest_is_found_before_its_last_piece
     assert next(pieces) == body[:CHUNK]
     with pytest.raises(IntegrityError, match="another digest"):
         next(pieces)
+    assert stored.whole(rehash=False) == body
 
 
 def test_an_object_that_is_shorter_than_a_trailer_does_not_open() -> None:
     with pytest.raises(IntegrityError, match="shorter than a trailer"):
         SMALL.opener().manifest(TRAILER_LENGTH - 1)
+
+
+def test_a_store_that_gives_fewer_bytes_than_it_was_asked_for_is_found_out() -> None:
+    with pytest.raises(IntegrityError, match="ends before"):
+        SMALL.opener().manifest(len(SMALL.blob) + 5)
 
 
 def test_a_footer_that_gives_a_length_for_another_place_is_found(
@@ -528,6 +534,13 @@ def test_a_counter_that_would_wrap_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_a_manifest_that_is_too_long_is_refused() -> None:
     with pytest.raises(LimitExceeded, match="manifest"):
         sealed(b"", manifest=bytes(MAX_MANIFEST + 1))
+
+
+def test_the_longest_manifest_opens() -> None:
+    stored = sealed(b"", manifest=bytes(MAX_MANIFEST))
+
+    assert stored.whole() == b""
+    assert stored.manifest() == (stored.facts, bytes(MAX_MANIFEST))
 
 
 def test_a_sealer_seals_once() -> None:

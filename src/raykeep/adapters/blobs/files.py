@@ -134,8 +134,6 @@ class FileBlobs:
         name = f"{now.strftime(_TIME_FORM)}.{key.facility}.{key.year}.{key.object_id}"
         path = self._path(key)
         with self._told:
-            if not path.exists():
-                raise self._not_found(key)
             _make_durable(self._root, lost.name)
             _make_durable(lost, day.name)
             try:
