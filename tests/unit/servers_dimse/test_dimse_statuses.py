@@ -31,12 +31,12 @@ def bare(kind: type[errors.ArchiveError], text: str = "") -> errors.ArchiveError
     return error
 
 
-@pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(tree()), ids=lambda kind: kind.__name__)
 def test_every_class_of_the_error_tree_has_a_line_of_its_own(kind: type[errors.ArchiveError]):
     assert kind in STATUS_OF
 
 
-@pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(tree()), ids=lambda kind: kind.__name__)
 def test_an_instance_that_was_not_stored_is_never_acknowledged(kind: type[errors.ArchiveError]):
     assert category(status_of(bare(kind), STORE)) is StatusCategory.FAILURE
 
@@ -73,7 +73,7 @@ def test_a_denial_does_not_tell_its_reason(kind: type[errors.ArchiveError]):
     assert comment_on(bare(kind, "rule 7 says no")) == "not authorized"
 
 
-@pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(tree()), ids=lambda kind: kind.__name__)
 def test_every_error_has_a_comment(kind: type[errors.ArchiveError]):
     assert comment_on(bare(kind, "what is wrong"))
 
