@@ -90,8 +90,8 @@ class Supervisor:
             StorageUnavailable: a process did not become ready in time; all were ended.
         """
         wake, waker = socket.socketpair()
-        wake.setblocking(False)
-        waker.setblocking(False)
+        wake.settimeout(0)
+        waker.settimeout(0)
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -133,8 +133,9 @@ class Supervisor:
         )
         theirs.close()
         tell_ready.close()
-        Thread(target=plan.serve_keys, args=(ours,), name=f"keys of {plan.name}", daemon=True).start()
-        ready.setblocking(False)
+        name = f"keys of {plan.name}"
+        Thread(target=plan.serve_keys, args=(ours,), name=name, daemon=True).start()
+        ready.settimeout(0)
         child.ready = ready
         child.is_ready = False
         child.started_at = time.monotonic()

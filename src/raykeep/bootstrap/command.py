@@ -21,8 +21,8 @@ from raykeep.config.settings import Settings, read_settings
 from raykeep.crypto.signing import NoteSigner
 from raykeep.servers.control.context import Context
 from raykeep.servers.control.steps import Plain
-from raykeep.servers.control.tables import ALL_COMMANDS
 from raykeep.servers.control.table import CommandTable
+from raykeep.servers.control.tables import ALL_COMMANDS
 
 
 @contextmanager

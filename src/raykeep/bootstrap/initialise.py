@@ -74,7 +74,7 @@ def initialise(
         StorageUnavailable: the database cannot be made.
     """
     if is_initialised(layout):
-        msg = f"{layout.data} holds an archive already"
+        msg = f"{layout.data} holds an archive already. Name another directory with --data"
         raise AlreadyExists(msg)
     if layout.data.exists() and any(p.name not in _OURS for p in layout.data.iterdir()):
         msg = f"{layout.data} is not empty. Name an empty or a new directory"

@@ -23,7 +23,7 @@ from raykeep.crypto.passphrase import PassphraseParameters
 from raykeep.domain.errors import KeyUnavailable, SettingsError
 from raykeep.ports.clock import Clock
 
-PASSPHRASE_CREDENTIAL = "raykeep-passphrase"  # name of a systemd credential (systemd.exec(5))
+CREDENTIAL = "raykeep-passphrase"  # name of a systemd credential (systemd.exec(5))
 
 Ask = Callable[[], str]
 
@@ -101,12 +101,12 @@ def ask_for_passphrase() -> str:
         KeyUnavailable: there is neither.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder is not None and (path := Path(folder, PASSPHRASE_CREDENTIAL)).is_file():
+    if folder is not None and (path := Path(folder, CREDENTIAL)).is_file():
         return path.read_text().rstrip("\n")
     if not sys.stdin.isatty():
         msg = (
             "the root key hangs on a passphrase, and there is no terminal to type it. "
-            f"Give it as the systemd credential '{PASSPHRASE_CREDENTIAL}'"
+            f"Give it as the systemd credential '{CREDENTIAL}'"
         )
         raise KeyUnavailable(msg)
     return getpass("Passphrase of the archive: ")

@@ -89,15 +89,16 @@ def serve(
         upgrade_database(
             settings.database, folder=layout.database.parent, key=keys.keyring.get(DATABASE)
         )
-        return _run(layout, config, settings, wish, keys, told_ready)
+        return _run(layout, config, settings, keys, wish=wish, told_ready=told_ready)
 
 
 def _run(
     layout: Layout,
     config: Path,
     settings: Settings,
-    wish: ServeWish,
     keys: OpenKeys,
+    *,
+    wish: ServeWish,
     told_ready: Callable[[dict[str, Any]], None],
 ) -> int:
     parts = wish.only or frozenset(PARTS)

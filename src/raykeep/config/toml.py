@@ -13,7 +13,6 @@ import msgspec
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import ArchiveError, SettingsError
 
-
 T = TypeVar("T")
 
 
@@ -78,7 +77,7 @@ def _fields(kind: Any) -> dict[str, Any]:  # noqa: ANN401 - any annotation of a 
 
 
 def _prepared(kind: Any, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-    """AE titles stand as text in TOML, and are dataclasses to msgspec, which it would take apart."""
+    """AE titles stand as text in TOML; msgspec would take the dataclass apart."""
     kinds = _fields(kind)
     ready: dict[str, Any] = {}
     for key, value in content.items():
@@ -103,7 +102,7 @@ def _decode(kind: type, value: object) -> object:
 
 
 def _located(message: str, path: str) -> str:
-    """msgspec's message with the key's path as the operator wrote it."""
+    """Msgspec's message with the key's path as the operator wrote it."""
     text, _, place = message.partition(" - at `$")
     inner = re.sub(r"`$", "", place).removeprefix(".")
     where = ".".join(part for part in (path, inner) if part)

@@ -39,7 +39,6 @@ from raykeep.ports.key_administration import KeyAdministration
 from raykeep.ports.registry import Registry
 from raykeep.vault import Vault
 
-
 STRANGER_WINDOW = 60.0  # seconds: further refusals of one source are counted, not recorded
 AUTHENTICATION_WINDOW = 3600.0  # seconds: a token's further requests are no new authentication
 

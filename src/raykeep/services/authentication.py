@@ -124,16 +124,21 @@ def _credential_fault(device: Device, presented: PresentedDevice, now: datetime)
     if not device.may_come_from(presented.address):
         return "the address is not one of the device's"
     if presented.tls:
-        shown_one = presented.certificate_sha256
-        if shown_one is None or shown_one not in device.certificate_sha256:
-            return "the certificate is not the device's"
-        expires = device.certificate_expires_at
-        if expires is not None and now >= expires:
-            return "the device's certificate has expired"
-    elif device.exemption is None:
+        return _certificate_fault(device, presented.certificate_sha256, now)
+    if device.exemption is None:
         return "the device has no leave to speak without TLS"
-    elif now >= device.exemption.until:
+    if now >= device.exemption.until:
         return "the device's leave to speak without TLS has ended"
+    return ""
+
+
+def _certificate_fault(device: Device, sha256: str | None, now: datetime) -> str:
+    """Why the certificate is not good for the device, or nothing."""
+    if sha256 is None or sha256 not in device.certificate_sha256:
+        return "the certificate is not the device's"
+    expires = device.certificate_expires_at
+    if expires is not None and now >= expires:
+        return "the device's certificate has expired"
     return ""
 
 

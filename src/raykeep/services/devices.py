@@ -177,7 +177,7 @@ def show_device(enforcer: Enforcer, actor: Actor, ae_title: AETitle) -> Device:
 def _check(wanted: Enrolment, now: datetime) -> None:
     brought = [wanted.csr_pem, wanted.certificate_pem, wanted.exemption]
     if sum(part is not None for part in brought) > 1:
-        msg = "a request, a certificate and leave to speak without TLS exclude one another"
+        msg = "--csr, --cert and --plain exclude one another. Choose one"
         raise InvalidInput(msg)
     if not wanted.rights:
         msg = f"device '{wanted.ae_title}' would have no right at all. Name one with --may"
@@ -189,7 +189,7 @@ def _check(wanted: Enrolment, now: datetime) -> None:
         msg = "a device that speaks without TLS must have an address. Name it with --ip"
         raise InvalidInput(msg)
     if not now < exemption.until <= now + timedelta(days=MAX_EXEMPTION_DAYS):
-        msg = f"leave to speak without TLS ends within {MAX_EXEMPTION_DAYS} days, and not before today"
+        msg = f"leave to speak without TLS ends after today and within {MAX_EXEMPTION_DAYS} days"
         raise InvalidInput(msg)
     if not exemption.owner.strip() or not exemption.reason.strip():
         msg = "leave to speak without TLS needs an owner and a reason"
@@ -198,8 +198,11 @@ def _check(wanted: Enrolment, now: datetime) -> None:
 
 def _good(op: Operation, ae_title: AETitle) -> Device:
     device = op.registry.device(ae_title)
-    if device is None or device.revoked_at is not None:
+    if device is None:
         raise _unknown(ae_title)
+    if device.revoked_at is not None:
+        msg = f"device '{ae_title}' is revoked already. To let it in again, enrol it anew"
+        raise DeviceNotFound(msg)
     return device
 
 

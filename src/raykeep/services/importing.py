@@ -3,12 +3,15 @@
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from lzma import LZMAError
 from pathlib import Path
 from typing import IO
 
+from raykeep.dicom.limits import DEFAULT_LIMITS
 from raykeep.dicom.part10 import FileMetaReader
 from raykeep.dicom.reading import dicomdir_files
 from raykeep.domain.access import Action, Actor
@@ -32,6 +35,8 @@ MAX_ZIP_ENTRIES = 200_000
 MAX_ZIP_RATIO = 200  # inflated to stored bytes of one entry, once past `FREE_BYTES`
 FREE_BYTES = 4_194_304  # small entries may be as dense as they like
 MAX_TOLD = 1000  # refusals that the report names one by one
+# What reading a file, or an entry of a ZIP file that is damaged, raises.
+_UNREADABLE = (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, LZMAError)
 _PREAMBLE = 128  # bytes before `DICM` (PS3.10 section 7.1)
 _ENCRYPTED = 0x1  # general purpose bit of a ZIP entry
 
@@ -77,6 +82,7 @@ def import_paths(
     enforcer: Enforcer,
     actor: Actor,
     paths: list[Path],
+    *,
     facility: FacilityName,
     settings: IngestSettings,
     clock: Clock,
@@ -89,17 +95,30 @@ def import_paths(
         AccessDenied: `actor` may not import into `facility`.
         StorageFull: there is no room; what was taken so far stays.
         StorageUnavailable: keys, database or store are away.
-        InvalidInput: a path is not there.
+        InvalidInput: a path is not there, or cannot be looked at.
     """
     report = ImportReport()
     for path in paths:
-        if not path.exists():
-            msg = f"{path} is not there. Name a folder, a ZIP file or a DICOM file"
-            raise InvalidInput(msg)
+        try:
+            path.stat()
+        except OSError as error:
+            msg = (
+                f"{path} cannot be read: {error.strerror}. Name a folder, a ZIP file, a DICOMDIR "
+                "or a DICOM file that the archive's own user may read"
+            )
+            raise InvalidInput(msg) from error
     for path in paths:
         for source in _sources(path, report):
             report.files += 1
-            _take(enforcer, actor, source, facility, settings, clock, report)
+            _take(
+                enforcer,
+                actor,
+                source,
+                facility=facility,
+                settings=settings,
+                clock=clock,
+                report=report,
+            )
             yield report
     yield report
 
@@ -108,6 +127,7 @@ def _take(
     enforcer: Enforcer,
     actor: Actor,
     source: _Source,
+    *,
     facility: FacilityName,
     settings: IngestSettings,
     clock: Clock,
@@ -138,7 +158,7 @@ def _take(
             ).verdict
     except (AccessDenied, StorageFull, StorageUnavailable):
         raise
-    except (ArchiveError, OSError, zipfile.BadZipFile) as error:
+    except (ArchiveError, *_UNREADABLE) as error:
         report.refuse(source.name, str(error) or type(error).__name__)
     else:
         report.stored += verdict is Verdict.STORED
@@ -178,7 +198,11 @@ def _plain(path: Path) -> _Source:
 
 
 def _folder(folder: Path, report: ImportReport) -> Iterator[_Source]:
-    for where, folders, files in os.walk(folder):
+    def unreadable(error: OSError) -> None:
+        report.files += 1
+        report.refuse(str(error.filename), f"the folder cannot be read: {error.strerror}")
+
+    for where, folders, files in os.walk(folder, onerror=unreadable):
         folders.sort()
         for name in sorted(files):
             path = Path(where, name)
@@ -196,8 +220,9 @@ def _folder(folder: Path, report: ImportReport) -> Iterator[_Source]:
 
 def _medium(directory: Path, report: ImportReport) -> Iterator[_Source]:
     try:
-        listed = dicomdir_files(directory.read_bytes())
-    except (MalformedDataSet, InvalidInput, LimitExceeded) as error:
+        with directory.open("rb") as file:
+            listed = dicomdir_files(file.read(DEFAULT_LIMITS.directory_bytes + 1))
+    except (MalformedDataSet, InvalidInput, LimitExceeded, OSError) as error:
         report.files += 1
         report.refuse(str(directory), str(error))
         return
@@ -217,7 +242,10 @@ def _zip(path: Path, report: ImportReport) -> Iterator[_Source]:
             entries: Iterable[zipfile.ZipInfo] = archive.infolist()
             count = len(archive.infolist())
             if count > MAX_ZIP_ENTRIES:
-                raise LimitExceeded("number of ZIP entries", count, MAX_ZIP_ENTRIES)
+                report.files += 1
+                limit = LimitExceeded("number of ZIP entries", count, MAX_ZIP_ENTRIES)
+                report.refuse(str(path), str(limit))
+                return
             for entry in entries:
                 name = f"{path}!{entry.filename}"
                 if entry.is_dir() or entry.filename.rsplit("/", 1)[-1].upper() == "DICOMDIR":
@@ -227,7 +255,7 @@ def _zip(path: Path, report: ImportReport) -> Iterator[_Source]:
                     report.refuse(name, "it is encrypted. Unpack it first")
                     continue
                 yield _Source(name, _opener(archive, entry), max(entry.compress_size, 1))
-    except (zipfile.BadZipFile, LimitExceeded, OSError) as error:
+    except (zipfile.BadZipFile, OSError) as error:
         report.files += 1
         report.refuse(str(path), str(error) or type(error).__name__)
 

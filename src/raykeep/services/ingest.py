@@ -92,7 +92,7 @@ class Stored:
     series_instance_uid: str = ""
 
 
-class _AlreadyStored(Exception):  # noqa: N818 - a signal within this module, no error
+class _AlreadyStored(Exception):
     """The body that was just read is stored already."""
 
 
@@ -124,7 +124,15 @@ def store_instance(
             study = _study_of(head, arrival.facility)
             op.on(study)
             finding = _screen(op, head, arrival, settings)
-            instance = _seal(op, body, head, arrival, actor, finding, settings)
+            instance = _seal(
+                op,
+                body=body,
+                head=head,
+                arrival=arrival,
+                actor=actor,
+                finding=finding,
+                settings=settings,
+            )
             if instance is None:
                 op.note(count=1, details={"duplicate": head.sop_instance_uid})
                 return _stored(Verdict.DUPLICATE, head)
@@ -184,7 +192,7 @@ def _screen(op: Operation, head: Head, arrival: Arrival, settings: IngestSetting
             raise IdentifiersDiffer(uid, f"its {name} is not the one that was announced")
     if not (is_storage(head.sop_class_uid) or settings.private_sop_classes):
         raise SOPClassRefused(uid, f"SOP class {head.sop_class_uid} is no storage class")
-    if finding := first_refusal(head):
+    if finding := first_refusal(head, private_sop_classes=settings.private_sop_classes):
         raise InstanceRefused(uid, finding)
     patient = op.index.study_patient(arrival.facility, head.study_instance_uid)
     conflict = patient is not None and patient != patient_id(head)
@@ -193,6 +201,7 @@ def _screen(op: Operation, head: Head, arrival: Arrival, settings: IngestSetting
 
 def _seal(
     op: Operation,
+    *,
     body: _Body,
     head: Head,
     arrival: Arrival,
@@ -238,7 +247,14 @@ def _seal(
         },
     )
     return instance_from(
-        op, head, arrival, provenance, sealed, patient, finding, body.scanner.fragments
+        op,
+        head,
+        arrival=arrival,
+        provenance=provenance,
+        sealed=sealed,
+        patient=patient,
+        finding=finding,
+        fragments=body.scanner.fragments,
     )
 
 
@@ -256,6 +272,7 @@ def pseudonym_of(op: Operation, head: Head, facility: FacilityName) -> str:
 def instance_from(
     op: Operation,
     head: Head,
+    *,
     arrival: Arrival,
     provenance: Provenance,
     sealed: SealedObject,
@@ -316,9 +333,7 @@ def _after_a_race(
         known = op.index.same_instance(instance.facility, uid)
         op.note(facility=instance.facility, count=1, details={"sop_instance_uid": uid, "raced": 1})
         if known is not None and known[0] == instance.sealed.digest:
-            return Stored(
-                Verdict.DUPLICATE, *ids, series_instance_uid=instance.series_instance_uid
-            )
+            return Stored(Verdict.DUPLICATE, *ids, series_instance_uid=instance.series_instance_uid)
         if settings.conflicts == "refuse":
             raise InstanceRefused(uid, _SAME_UID_OTHER_CONTENT)
         finding = _SAME_UID_OTHER_CONTENT

@@ -215,12 +215,12 @@ def _index_again(
     instance = instance_from(
         op,
         head,
-        arrival,
-        origins.provenance,
-        sealed,
-        patient,
-        origins.finding,
-        scanner.fragments,
+        arrival=arrival,
+        provenance=origins.provenance,
+        sealed=sealed,
+        patient=patient,
+        finding=origins.finding,
+        fragments=scanner.fragments,
     )
     op.change(AddInstance(instance))
     op.note(patient=patient, details={"adopted": head.sop_instance_uid})

@@ -34,7 +34,7 @@ def archive_status(enforcer: Enforcer, actor: Actor) -> ArchiveStatus:
         StorageUnavailable: the database is away.
     """
     with enforcer.operation(actor, Action.ARCHIVE_READ) as op:
-        status = ArchiveStatus(
+        return ArchiveStatus(
             totals=op.index.totals(),
             free_bytes=op.vault.free_bytes(),
             devices=sum(device.revoked_at is None for device in op.registry.devices()),
@@ -44,7 +44,6 @@ def archive_status(enforcer: Enforcer, actor: Actor) -> ArchiveStatus:
             unsealed_records=op.trail.unsealed_count(),
             sealed_records=op.trail.size(),
         )
-    return status
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,7 @@ def database_status(
         AccessDenied: `actor` may not.
     """
     with enforcer.operation(actor, Action.DATABASE_READ) as op:
-        found = {**facts(), "totals": op.index.totals()}
-    return found
+        return {**facts(), "totals": op.index.totals()}
 
 
 def show_policy(enforcer: Enforcer, actor: Actor) -> Rules:

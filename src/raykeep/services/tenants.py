@@ -27,7 +27,7 @@ def add_facility(
         raise InvalidInput(msg)
     with enforcer.operation(actor, Action.FACILITY_ADD) as op:
         if op.registry.facility(name) is not None:
-            msg = f"facility '{name}' is there already"
+            msg = f"facility '{name}' is there already. Choose another name"
             raise AlreadyExists(msg)
         key = op.key_administration.create_facility_key(name)
         facility = Facility(name, title or name, clock.now())

@@ -90,7 +90,8 @@ def revoke_token(enforcer: Enforcer, actor: Actor, token_id: str, clock: Clock) 
     with enforcer.operation(actor, Action.TOKEN_REVOKE) as op:
         token = op.registry.token(token_id)
         if token is None or token.revoked_at is not None:
-            msg = f"no token {shown(token_id)}. `raykeep token list` shows them"
+            what = "no token" if token is None else "revoked already is token"
+            msg = f"{what} {shown(token_id)}. `raykeep token list` shows them"
             raise TokenNotFound(msg)
         op.change(RevokeToken(token_id, clock.now()))
         op.note(details={"token": token_id})
@@ -118,7 +119,7 @@ def _check(wish: TokenWish) -> None:
         msg = f"a token cannot have the role '{wish.role}'. Take one of: {allowed}"
         raise InvalidInput(msg)
     if not timedelta() < wish.life <= timedelta(days=MAX_DAYS):
-        msg = f"a token lives up to {MAX_DAYS} days, not {wish.life}"
+        msg = f"a token lives up to {MAX_DAYS} days, not {wish.life.days}. Ask for less"
         raise InvalidInput(msg)
     if not wish.facilities:
         msg = "a token acts in at least one facility. Name one with --facility"

@@ -33,9 +33,7 @@ SOUTH = FacilityName("south")
 
 
 def somebody(*roles: Role, door: Door = Door.DICOMWEB) -> Actor:
-    return Actor(
-        ActorKind.TOKEN, "somebody", frozenset(roles), frozenset({NORTH}), Origin(door)
-    )
+    return Actor(ActorKind.TOKEN, "somebody", frozenset(roles), frozenset({NORTH}), Origin(door))
 
 
 def study(facility: FacilityName = NORTH, *modalities: str, year: int = 2026) -> StudyRef:

@@ -42,9 +42,9 @@ def take_in(context: Context, actor: Actor, given: Import) -> Steps:
         context.enforcer,
         actor,
         [Path(path) for path in given.paths],
-        facility,
-        context.ingest,
-        context.clock,
+        facility=facility,
+        settings=context.ingest,
+        clock=context.clock,
     ):
         yield Progress(report.files, "files")
     result: Plain = {
@@ -104,6 +104,7 @@ def _facility(context: Context, actor: Actor, wanted: str | None) -> FacilityNam
         return show_facility(context.enforcer, actor, FacilityName(wanted)).name
     names = [facility.name for facility in list_facilities(context.enforcer, actor)]
     if len(names) != 1:
-        msg = f"there are several facilities: name one with --facility ({', '.join(names)})"
+        known = ", ".join(names) or "none yet"
+        msg = f"the archive has not just one facility ({known}). Name one with --facility"
         raise InvalidInput(msg)
     return names[0]

@@ -1,0 +1,39 @@
+"""Counting the many without keeping the many."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raykeep.enforcement.first_of_window import MAX_SOURCES, FirstOfWindow
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 50)), max_size=60))
+def test_every_event_is_recorded_or_counted(events):
+    window = FirstOfWindow(60.0)
+    told = 0
+    counted = 0
+
+    for source, offset in events:
+        answer = window.happened(source, offset)
+        if answer is None:
+            counted += 1
+        else:
+            told += 1 + answer
+    final = sum((window.happened(s, 1000.0) or 0) for s in "ab")
+
+    assert told + final == len(events)
+
+
+def test_a_million_sources_cost_no_more_than_some_thousand():
+    window = FirstOfWindow(60.0)
+
+    recorded = sum(window.happened(str(n), 1.0) is not None for n in range(MAX_SOURCES * 3))
+
+    assert recorded == MAX_SOURCES + 1
+
+
+def test_old_sources_make_room_for_new_ones():
+    window = FirstOfWindow(60.0)
+    for n in range(MAX_SOURCES):
+        window.happened(str(n), 1.0)
+
+    assert window.happened("new", 62.0) == 0
