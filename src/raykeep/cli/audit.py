@@ -114,29 +114,29 @@ def export(place: Place, out: Path) -> int:
 
 
 def _show_records(result: Plain) -> None:
-    headings = ("TIME", "ACTOR", "ACTION", "OUTCOME", "COUNT", "FACILITY", "REASON", "ID")
+    headings = ("TIME", "OUTCOME", "ACTOR", "ACTION", "FACILITY", "COUNT", "ID", "REASON")
     rows = (
         (
             moment(record["at"]),
+            record["outcome"],
             record["actor"],
             record["action"],
-            record["outcome"],
-            record["count"] or "",
-            record["facility"] or "",
-            record["reason"],
+            record["facility"],
+            record["count"] or None,
             record["id"],
+            record["reason"],
         )
         for record in reversed(result["records"])
     )
-    table(headings, rows, none="no record fits")
+    table(headings, rows, none="no record fits", fold=False)
 
 
 def _show_report(result: Plain) -> None:
     for kind in ("findings", "warnings"):
         for one in result[kind]:
-            where = "without a leaf" if one["leaf"] is None else f"leaf {one['leaf']}"
-            record = f", record {one['record']}" if one["record"] else ""
-            line(harmless(f"{kind[:-1]}: {where}{record}: {one['what']}"))
+            leaf = f"leaf {one['leaf']}: " if one["leaf"] is not None else ""
+            record = f"record {one['record']}: " if one["record"] else ""
+            line(harmless(f"{kind[:-1]}: {leaf}{record}{one['what']}"))
     verdict = "the trail holds" if result["holds"] else "the trail does NOT hold"
     line(
         f"{verdict}: {result['leaves']} records sealed, {result['signed_leaves']} of them signed "

@@ -31,11 +31,10 @@ def upgrade(place: Place) -> int:
     if is_running(place):
         msg = "the archive is running. Stop it first; when it starts again it upgrades by itself"
         raise CommandFailed(msg, WRONG_USAGE)
-    become_owner(place.data)
-
     from raykeep.bootstrap.command import upgrade_database  # noqa: PLC0415 - takes time
     from raykeep.bootstrap.keys import ask_for_passphrase  # noqa: PLC0415 - the same
 
+    become_owner(place.data)
     applied = upgrade_database(place.layout, place.config, ask_for_passphrase)
     return conclude(place, Finished({"applied": applied}), _show_applied)
 

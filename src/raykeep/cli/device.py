@@ -139,13 +139,13 @@ def list_all(place: Place) -> int:
 @pass_place
 def show(place: Place, aet: str) -> int:
     """One device."""
-    return conclude(place, run_command(place, "device.show", {"aet": aet}), _show)
+    return conclude(place, run_command(place, "device.show", {"aet": aet}), _show_one)
 
 
 def _conclude(place: Place, told: Plain, where: Plain) -> int:
     def show_enrolled(_: Plain) -> None:
-        _show(told["device"])
-        fields((name, where[name]) for name in ("key", "certificate", "ca"))
+        files = ((f"file of {name}", where[name]) for name in ("key", "certificate", "ca"))
+        fields((*_described(told["device"]), *files))
         if where["key"] is not None:
             line("The archive keeps no copy of the key. Bring the files to the device.")
 
@@ -169,23 +169,25 @@ def _show_list(result: Plain) -> None:
     table(headings, rows, none="no device is enrolled. `raykeep device enroll` does it")
 
 
-def _show(device: Plain) -> None:
+def _described(device: Plain) -> tuple[tuple[str, str | None], ...]:
     plain = device["plain"]
-    fields(
-        (
-            ("AE title", device["aet"]),
-            ("facility", device["facility"]),
-            ("may", ", ".join(device["may"])),
-            ("from", ", ".join(device["ip"]) or "anywhere"),
-            ("state", _state(device)),
-            ("until", moment(device["expires"])),
-            ("without TLS", f"{plain['owner']}: {plain['reason']}" if plain else None),
-            ("certificate", ", ".join(device["certificates"]) or None),
-            ("enrolled", moment(device["enrolled"])),
-            ("revoked", moment(device["revoked"]) or None),
-            ("last seen", moment(device["last_seen"]) or "never"),
-        )
+    return (
+        ("AE title", device["aet"]),
+        ("facility", device["facility"]),
+        ("may", ", ".join(device["may"])),
+        ("from", ", ".join(device["ip"]) or "anywhere"),
+        ("state", _state(device)),
+        ("until", moment(device["expires"])),
+        ("without TLS", f"{plain['owner']}: {plain['reason']}" if plain else None),
+        *(("certificate SHA-256", fingerprint) for fingerprint in device["certificates"]),
+        ("enrolled", moment(device["enrolled"])),
+        ("revoked", moment(device["revoked"]) or None),
+        ("last seen", moment(device["last_seen"]) or "never"),
     )
+
+
+def _show_one(device: Plain) -> None:
+    fields(_described(device))
 
 
 def _state(device: Plain) -> str:

@@ -80,7 +80,9 @@ class DeviceFiles:
         name = file_name(aet)
         try:
             with ExitStack() as opened:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700, parents=True)
+                    opened.callback(_remove_if_empty, folder)
                 if key:
                     self._key = _open(folder / f"{name}.key", opened, SECRET, replace=replace)
                 if certificate:
@@ -152,6 +154,11 @@ def _put(opened: _Opened | None, text: str | None, mode: int) -> str | None:
         return None
     opened.write(text, mode)
     return str(opened.path)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _open(path: Path, opened: ExitStack, mode: int, *, replace: bool = False) -> _Opened:

@@ -71,14 +71,13 @@ def make_archive(
     Raises:
         ArchiveError: there is one already, or it cannot be made.
     """
-    user = caller()
-    become_owner(place.data)
-
     from raykeep.bootstrap.initialise import InitWish, initialise  # noqa: PLC0415 - takes time
     from raykeep.config.settings import read_settings  # noqa: PLC0415 - the same
     from raykeep.domain.facility import FacilityName  # noqa: PLC0415 - the same
     from raykeep.servers.control.context import local_operator  # noqa: PLC0415 - the same
 
+    user = caller()
+    become_owner(place.data)
     settings = read_settings(place.config)
     wish = InitWish(
         policy=policy,
@@ -113,8 +112,10 @@ def show_made(made: Plain) -> None:
         )
     )
     line()
-    line("Copy the root key to a safe place that is not this machine: without it nothing opens.")
-    line("Note the CA's fingerprint and the audit key elsewhere: they tell this archive from")
+    line("Keep a copy of the root key in a safe place that is not this machine: without it nothing")
+    line(
+        "opens. Note the CA's fingerprint and the audit key elsewhere: they tell this archive from"
+    )
     line("another that claims to be it.")
 
 

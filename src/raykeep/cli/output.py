@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import IO
 
@@ -74,18 +74,19 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
         line(f"{name:<{width}}  {value}".rstrip())
 
 
-def table(headings: Sequence[str], rows: Iterable[Row], *, none: str) -> None:
+def table(headings: Sequence[str], rows: Iterable[Row], *, none: str, fold: bool = True) -> None:
     """Print rows below their headings: fitted to a terminal, else in full and aligned.
 
     Args:
         headings: One for each column.
         rows: Their values.
         none: What to say, on standard error, when there are no rows.
+        fold: Whether a terminal gets cells of several lines rather than lines that run over.
     """
     cells = [[harmless(value) for value in row] for row in rows]
     if not cells:
         remark(none)
-    elif sys.stdout.isatty():
+    elif fold and sys.stdout.isatty():
         _rich_table(headings, cells)
     else:
         widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
@@ -133,10 +134,23 @@ def size(count: float) -> str:
 
 @contextmanager
 def progress_bar(place: Place) -> Iterator[Callable[[Progress], None]]:
-    """Shows how far a command has come, on a terminal; elsewhere it shows nothing."""
-    if place.as_json or not sys.stderr.isatty():
-        yield lambda _: None
-        return
+    """Shows how far a command has come, on a terminal, from its first tidings on."""
+    silent = place.as_json or not sys.stderr.isatty()
+    with ExitStack() as stack:
+        bar: Callable[[Progress], None] | None = None
+
+        def show(progress: Progress) -> None:
+            nonlocal bar
+            if silent or not progress.what:
+                return
+            if bar is None:
+                bar = _rich_bar(stack)
+            bar(progress)
+
+        yield show
+
+
+def _rich_bar(stack: ExitStack) -> Callable[[Progress], None]:
     from rich.console import Console  # noqa: PLC0415 - takes time, and only terminals need it
     from rich.progress import (  # noqa: PLC0415 - the same
         BarColumn,
@@ -146,12 +160,8 @@ def progress_bar(place: Place) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bar  # noqa: PLC0415 - the same
 
     columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(progress: Progress) -> None:
-            if progress.what:
-                words = f"{progress.done:,} {harmless(progress.what)}"
-                bar.update(task, description=words, refresh=False)
-
-        yield show
+    bar = stack.enter_context(Bar(*columns, console=Console(stderr=True), transient=True))
+    task = bar.add_task("", total=None)
+    return lambda progress: bar.update(
+        task, description=f"{progress.done:,} {harmless(progress.what)}"
+    )

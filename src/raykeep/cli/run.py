@@ -58,14 +58,13 @@ def is_running(place: Place) -> bool:
 
 def _run_here(place: Place, request: Request, sink: Sink | None) -> Finished:
     """Open the data directory in this process, as its owner, for this one command."""
-    user = caller()
-    become_owner(place.data)
-
     from raykeep.bootstrap.command import open_for_command  # noqa: PLC0415 - takes time
     from raykeep.bootstrap.keys import ask_for_passphrase  # noqa: PLC0415 - the same
     from raykeep.servers.control.context import local_operator  # noqa: PLC0415 - the same
     from raykeep.servers.control.running import replies  # noqa: PLC0415 - the same
 
+    user = caller()
+    become_owner(place.data)
     signal.signal(signal.SIGTERM, _as_interrupt)
     with open_for_command(place.layout, place.config, ask_for_passphrase) as (context, table):
         return _heard(place, replies(context, table, local_operator(user), request), sink)

@@ -6,14 +6,12 @@ from typing import Any
 
 import click
 
-from raykeep.cli.failures import CommandFailed
 from raykeep.cli.init import FIRST_FACILITY, make_archive, show_made, show_next
 from raykeep.cli.output import document, line
 from raykeep.cli.owner import become_owner
 from raykeep.cli.place import Place, pass_place
 from raykeep.cli.sections import Leaf
 from raykeep.cli.values import words
-from raykeep.servers.control.statuses import WRONG_USAGE
 
 PORT = click.IntRange(0, 65_535)
 
@@ -38,17 +36,16 @@ def serve(
     In an empty data directory it first does what `raykeep init` does. Once every listener
     answers, run/ready.json in the data directory has the ports.
     """
-    become_owner(place.data)
-    is_new = _is_empty(place)
-    if is_new:
-        made = make_archive(place)
-        if not place.as_json:
-            show_made(made)
-
     from raykeep.bootstrap.keys import ask_for_passphrase  # noqa: PLC0415 - takes time
     from raykeep.bootstrap.serve import ServeWish  # noqa: PLC0415 - the same
     from raykeep.bootstrap.serve import serve as run_archive  # noqa: PLC0415 - the same
 
+    become_owner(place.data)
+    is_new = not place.layout.manifest.exists()
+    if is_new:
+        made = make_archive(place)
+        if not place.as_json:
+            show_made(made)
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
@@ -78,21 +75,6 @@ def process(role: str, told: str) -> int:
     from raykeep.bootstrap.entry import run_process  # noqa: PLC0415 - takes time
 
     return run_process(role, told)
-
-
-def _is_empty(place: Place) -> bool:
-    """Whether there is no archive, and nothing in its place but perhaps the settings.
-
-    Raises:
-        CommandFailed: something else is there.
-    """
-    data = place.data
-    if place.layout.manifest.exists() or not data.exists():
-        return not place.layout.manifest.exists()
-    if not data.is_dir():
-        msg = f"{data} is no folder. Name another with --data"
-        raise CommandFailed(msg, WRONG_USAGE)
-    return True
 
 
 def _show_ready(place: Place, ready: dict[str, Any], *, is_new: bool) -> None:

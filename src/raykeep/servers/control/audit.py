@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from raykeep.domain.access import Action, Actor
 from raykeep.domain.audit_event import AuditRecord, EventID, Outcome, RecordFilter
-from raykeep.domain.errors import InvalidInput, shown
+from raykeep.domain.errors import InvalidInput, RecordNotFound, shown
 from raykeep.domain.facility import FacilityName
 from raykeep.servers.control.context import Context
 from raykeep.servers.control.steps import Finished, Output, Plain, Progress, Steps
@@ -63,7 +63,7 @@ def search(context: Context, actor: Actor, given: Search) -> Plain:
         actor=given.actor,
         action=_one(Action, given.action),
         outcome=_one(Outcome, given.outcome),
-        event=None if given.event is None else EventID(given.event),
+        event=_event(given.event),
         facility=facility,
         study_instance_uid=given.study,
         patient=patient,
@@ -104,10 +104,14 @@ def checkpoint(context: Context, actor: Actor, _: Nothing) -> Plain:
 
 @COMMANDS.answer("audit.prove", ById)
 def prove(context: Context, actor: Actor, given: ById) -> Plain:
-    """Proof that a record stands on the trail."""
-    proof = audit_review.prove_record(
-        context.enforcer, actor, context.trail_keys, context.clock, given.record
-    )
+    """Proof that a record stands on the trail, by a checkpoint that is made if need be."""
+    archive = (context.enforcer, actor, context.trail_keys, context.clock)
+    try:
+        proof = audit_review.prove_record(*archive, given.record)
+    except RecordNotFound:
+        # It may be younger than the last checkpoint.
+        audit_review.sign_checkpoint(*archive)
+        proof = audit_review.prove_record(*archive, given.record)
     return {
         "leaf": proof.leaf_index,
         "tree_size": proof.tree_size,
@@ -130,6 +134,17 @@ def export(context: Context, actor: Actor, _: Nothing) -> Steps:
         yield Output(f"checkpoint-{size:012d}.txt", note)
     yield Output("public-key.txt", f"{context.trail_keys.verifier()}\n")
     yield Finished({"records": count, "checkpoints": len(kept)})
+
+
+def _event(code: int | None) -> EventID | None:
+    if code is None:
+        return None
+    try:
+        return EventID(code)
+    except ValueError:
+        allowed = ", ".join(str(event.value) for event in EventID)
+        msg = f"{code} is no event of the trail. Take one of: {allowed}"
+        raise InvalidInput(msg) from None
 
 
 K = TypeVar("K", Action, Outcome)

@@ -139,6 +139,8 @@ class ControlServer:
             if uid not in self._allowed:
                 raise self._turned_away(user)
             request = _request(connection)
+            if request is None:
+                return
         except ArchiveError as error:
             _send(connection, failed(error))
             return
@@ -173,9 +175,12 @@ class ControlServer:
             _send(connection, reply)
 
 
-def _request(connection: socket.socket) -> Request:
+def _request(connection: socket.socket) -> Request | None:
+    """What is asked for; None of somebody who only looked whether an archive answers."""
     lines = LineReader(connection, MAX_REQUEST)
     line = lines.line(REQUEST_TIMEOUT)
+    if not line and not lines.has_more:
+        return None
     if lines.has_more:
         msg = "a connection carries one request. Open another for the next"
         raise ProtocolError(msg)
