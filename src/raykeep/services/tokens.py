@@ -90,8 +90,8 @@ def revoke_token(enforcer: Enforcer, actor: Actor, token_id: str, clock: Clock) 
     with enforcer.operation(actor, Action.TOKEN_REVOKE) as op:
         token = op.registry.token(token_id)
         if token is None or token.revoked_at is not None:
-            what = "no token" if token is None else "revoked already is token"
-            msg = f"{what} {shown(token_id)}. `raykeep token list` shows them"
+            why = "there is none of that id" if token is None else "it is revoked already"
+            msg = f"no token {shown(token_id)}: {why}. `raykeep token list` shows them"
             raise TokenNotFound(msg)
         op.change(RevokeToken(token_id, clock.now()))
         op.note(details={"token": token_id})
