@@ -131,13 +131,9 @@ def parts_of(answer: httpx.Response) -> list[tuple[dict[str, str], bytes]]:
 
 def path_of(built: Built, *more: str) -> str:
     """The address of an instance, below the mount."""
-    return "/".join(
-        (
-            f"/studies/{built.study_instance_uid}/series/{built.series_instance_uid}"
-            f"/instances/{built.sop_instance_uid}",
-            *more,
-        )
-    )
+    study = f"/studies/{built.study_instance_uid}"
+    series = f"series/{built.series_instance_uid}"
+    return "/".join((study, series, f"instances/{built.sop_instance_uid}", *more))
 
 
 @contextmanager

@@ -129,5 +129,8 @@ def problem(
     status: int, error: str, detail: str, error_id: str = "", headers: tuple[Header, ...] = ()
 ) -> Reply:
     """An error as JSON: a word for programs, a sentence for people, an id for the operator."""
-    body = {"error": error, "detail": detail, "id": error_id}
-    return json_reply(status, body, list(headers))
+    reply = json_reply(status, {"error": error, "detail": detail, "id": error_id}, list(headers))
+    # A detail may quote what a peer sent. JSON is never shown as a page; if it once were, there
+    # would still be no markup in it.
+    reply.body = reply.body.replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
+    return reply

@@ -42,7 +42,7 @@ PURPOSE = "wado"
 Part = tuple[dict[str, str], Iterable[Piece], int]
 """Headers of a part, its bytes and their number."""
 
-_FRAME_LIST = re.compile(r"[1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*")
+_FRAME_LIST = re.compile(r"[1-9][0-9]{0,9}(?:,[1-9][0-9]{0,9})*")
 # Bytes of patients are nothing for a browser to show or to run.
 _ATTACHMENT: Header = (b"content-disposition", b"attachment")
 
