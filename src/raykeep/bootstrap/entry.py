@@ -33,6 +33,7 @@ def run_process(role: str, told: str) -> int:
         level=logging.INFO,
         format=f"%(asctime)s %(levelname)s {name} %(name)s: %(message)s",
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # talks of itself at each start
     stop = threading.Event()
     layout = Layout(Path(content["data"]))
     sockets = {n: socket.socket(fileno=fd) for n, fd in content["sockets"].items()}

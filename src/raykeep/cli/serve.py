@@ -2,10 +2,12 @@
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 
+from raykeep.cli.failures import OutputClosed
 from raykeep.cli.init import FIRST_FACILITY, make_archive, show_made, show_next
 from raykeep.cli.output import document, line
 from raykeep.cli.owner import become_owner
@@ -51,12 +53,15 @@ def serve(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s supervisor %(name)s: %(message)s",
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # talks of itself at each start
 
     def told_ready(ready: dict[str, Any]) -> None:
-        if place.as_json:
-            document(ready)
-        else:
-            _show_ready(place, ready, is_new=is_new)
+        # The archive goes on when nobody reads what it says here.
+        with suppress(OutputClosed):
+            if place.as_json:
+                document(ready)
+            else:
+                _show_ready(place, ready, is_new=is_new)
 
     wish = ServeWish(frozenset(words(only)), host, dimse_port, https_port)
     return run_archive(place.layout, place.config, wish, ask_for_passphrase, told_ready)
