@@ -144,7 +144,7 @@ def show(place: Place, aet: str) -> int:
 
 def _conclude(place: Place, told: Plain, where: Plain) -> int:
     def show_enrolled(_: Plain) -> None:
-        files = ((f"file of {name}", where[name]) for name in ("key", "certificate", "ca"))
+        files = ((f"{name} file", where[name]) for name in ("key", "certificate", "ca"))
         fields((*_described(told["device"]), *files))
         if where["key"] is not None:
             line("The archive keeps no copy of the key. Bring the files to the device.")

@@ -36,8 +36,7 @@ class _Opened:
     descriptor: int
     is_new: bool
 
-    def write(self, text: str, mode: int) -> None:
-        os.fchmod(self.descriptor, mode)
+    def write(self, text: str) -> None:
         os.ftruncate(self.descriptor, 0)
         with os.fdopen(os.dup(self.descriptor), "w") as file:
             file.write(text)
@@ -126,9 +125,9 @@ class DeviceFiles:
             CommandFailed: a file cannot be written; the message says how to get another key.
         """
         try:
-            key = _put(self._key, result["key_pem"], SECRET)
-            certificate = _put(self._certificate, result["certificate_pem"], OPEN)
-            if _put(self._ca, result["ca_pem"], OPEN) is None:
+            key = _put(self._key, result["key_pem"])
+            certificate = _put(self._certificate, result["certificate_pem"])
+            if _put(self._ca, result["ca_pem"]) is None:
                 self._compare_ca(result["ca_pem"])
         except OSError as error:
             msg = (
@@ -149,10 +148,10 @@ class DeviceFiles:
             remark(f"{self._ca_path} is left as it is; `raykeep tls bundle` prints what holds now")
 
 
-def _put(opened: _Opened | None, text: str | None, mode: int) -> str | None:
+def _put(opened: _Opened | None, text: str | None) -> str | None:
     if opened is None or text is None:
         return None
-    opened.write(text, mode)
+    opened.write(text)
     return str(opened.path)
 
 
@@ -170,6 +169,8 @@ def _open(path: Path, opened: ExitStack, mode: int, *, replace: bool = False) ->
             raise
         file = _Opened(path, os.open(path, flags, mode), is_new=False)
     opened.callback(file.leave)
+    # Now, and not when it is written: by then root may be somebody else.
+    os.fchmod(file.descriptor, mode)
     return file
 
 

@@ -21,7 +21,13 @@ from raykeep.cli.serve import process, serve
 from raykeep.cli.state import keys, status, tls
 from raykeep.cli.token import token
 from raykeep.domain.errors import ArchiveError
-from raykeep.servers.control.statuses import DONE, INTERRUPTED, WRONG_USAGE, exit_code_of
+from raykeep.servers.control.statuses import (
+    DONE,
+    INTERRUPTED,
+    UNAVAILABLE,
+    WRONG_USAGE,
+    exit_code_of,
+)
 
 
 @click.group(cls=Section, params=[*global_options(hidden=False)])
@@ -66,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     except OutputClosed:
         return DONE
-    except (click.ClickException, click.Abort, CommandFailed, ArchiveError) as error:
+    except (click.ClickException, click.Abort, CommandFailed, ArchiveError, OSError) as error:
         message, exit_code = _told(error)
         remark(f"raykeep: {message}")
         return exit_code
@@ -79,6 +85,9 @@ def _told(error: Exception) -> tuple[str, int]:
         return "stopped. What was done so far stays", INTERRUPTED
     if isinstance(error, CommandFailed):
         return str(error), error.exit_code
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or type(error).__name__}. Mend that", UNAVAILABLE
     if not isinstance(error, click.ClickException):
         return str(error), exit_code_of(type(error))
     message = error.format_message().rstrip(".")
