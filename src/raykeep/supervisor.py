@@ -41,15 +41,16 @@ class ProcessPlan:
         argv: Program and arguments; the JSON of what it is told comes behind them.
         told: What it is told: plain JSON, no secret.
         sockets: Those that it inherits, by name.
-        serve_keys: Answers its requests for secrets, over one end of a socket pair, until the
-            other end closes.
     """
 
     name: str
     argv: tuple[str, ...]
     told: Mapping[str, object]
     sockets: Mapping[str, socket.socket]
-    serve_keys: Callable[[socket.socket], None]
+
+
+ServeKeys = Callable[[str, socket.socket], None]
+"""Answers the requests of the process of that name for secrets, until the other end closes."""
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class _Child:
     plan: ProcessPlan
     process: subprocess.Popen[bytes] | None = None
     ready: socket.socket | None = None
+    keys: socket.socket | None = None
     is_ready: bool = False
     started_at: float = 0.0
     restart_at: float | None = None
@@ -69,13 +71,17 @@ class Supervisor:
 
     Attributes:
         plans: The processes.
+        prepare: Called once the processes are on their way, while they load what they are made
+            of: it opens the keys and returns what answers for them. Until then they wait.
         on_ready: Called once, when every process has said that it is ready.
         environment: Of the processes.
     """
 
     plans: list[ProcessPlan]
+    prepare: Callable[[], ServeKeys]
     on_ready: Callable[[], None]
     environment: Mapping[str, str]
+    _serve_keys: ServeKeys | None = None
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
     _told_ready: bool = False
@@ -88,6 +94,7 @@ class Supervisor:
 
         Raises:
             StorageUnavailable: a process did not become ready in time; all were ended.
+            ArchiveError: whatever `prepare` raises; all were ended.
         """
         wake, waker = socket.socketpair()
         wake.settimeout(0)
@@ -103,6 +110,9 @@ class Supervisor:
             try:
                 for child in self._children:
                     self._start(child, selector)
+                self._serve_keys = self.prepare()
+                for child in self._children:
+                    self._answer(child)
                 while not self._stopping:
                     self._watch(selector, wake)
                     if not self._told_ready and time.monotonic() > deadline:
@@ -133,14 +143,24 @@ class Supervisor:
         )
         theirs.close()
         tell_ready.close()
-        name = f"keys of {plan.name}"
-        Thread(target=plan.serve_keys, args=(ours,), name=name, daemon=True).start()
+        child.keys = ours
+        if self._serve_keys is not None:
+            self._answer(child)
         ready.settimeout(0)
         child.ready = ready
         child.is_ready = False
         child.started_at = time.monotonic()
         child.restart_at = None
         selector.register(ready, selectors.EVENT_READ, child)
+
+    def _answer(self, child: _Child) -> None:
+        """Have the requests of a process for its secrets answered from now on."""
+        if child.keys is None or self._serve_keys is None:
+            return
+        name = f"keys of {child.plan.name}"
+        arguments = (child.plan.name, child.keys)
+        child.keys = None
+        Thread(target=self._serve_keys, args=arguments, name=name, daemon=True).start()
 
     def _watch(self, selector: selectors.BaseSelector, wake: socket.socket) -> None:
         """Wait for news: a signal, a process that is ready, one that died, one to start again."""

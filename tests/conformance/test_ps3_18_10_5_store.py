@@ -5,7 +5,7 @@ import pytest
 from raykeep.domain.access import Action, Role
 from raykeep.domain.audit_event import Outcome
 from raykeep.servers.dicomweb.settings import DicomwebSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 from tests.builders import (
     EXPLICIT_VR_BIG_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,

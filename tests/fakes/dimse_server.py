@@ -14,7 +14,7 @@ from raykeep.crypto.issuing import CertifiedKey
 from raykeep.domain.device import DeviceRight
 from raykeep.servers.dimse.listener import DimseServer, TLSMaterial
 from raykeep.servers.dimse.settings import DimseSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 from raykeep.transport.tls import client_context
 from tests.fakes.archive import FakeArchive, fake_archive
 from tests.fakes.pki import pair_of, pki

@@ -15,7 +15,7 @@ from raykeep.domain.device import Network
 from raykeep.domain.facility import FacilityName
 from raykeep.servers.dicomweb.app import WebApp, build_web_app
 from raykeep.servers.dicomweb.settings import DicomwebSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 from raykeep.services.tenants import add_facility
 from raykeep.services.tokens import TokenWish, create_token, revoke_token
 from tests.builders import Built

@@ -3,7 +3,8 @@
 from raykeep.domain.access import Actor, ActorKind, Door, Origin, Role
 from raykeep.domain.facility import FacilityName
 from raykeep.domain.uids import UID
-from raykeep.services.ingest import Arrival, IngestSettings, Stored, store_instance
+from raykeep.services.ingest import Arrival, Stored, store_instance
+from raykeep.services.ingest_settings import IngestSettings
 from tests.builders import Built
 from tests.fakes.archive import FACILITY, FakeArchive
 

@@ -21,7 +21,8 @@ from raykeep.domain.facility import FacilityName
 from raykeep.domain.uids import UID
 from raykeep.policy.decide import everything
 from raykeep.services.facilities import home_facility
-from raykeep.services.ingest import Arrival, IngestSettings, Verdict, store_instance
+from raykeep.services.ingest import Arrival, Verdict, store_instance
+from raykeep.services.ingest_settings import IngestSettings
 from tests.builders import ct_instance, instance, sr_instance
 from tests.services.stored import TECHNOLOGIST, actor, store
 

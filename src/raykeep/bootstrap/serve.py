@@ -3,34 +3,21 @@
 import json
 import os
 import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from logging import getLogger
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from raykeep.adapters.keys.agent import AgentServer
-from raykeep.adapters.keys.names import DATABASE, ProcessRole
-from raykeep.adapters.sql.engine import upgrade_database
-from raykeep.bootstrap.keys import Ask, OpenKeys, open_keys
+from raykeep.adapters.keys.names import ProcessRole
 from raykeep.bootstrap.lock import locked
-from raykeep.bootstrap.names import server_names
-from raykeep.bootstrap.public_certificates import publish
 from raykeep.bootstrap.sockets import listen
-from raykeep.bootstrap.system import SystemClock
 from raykeep.config.layout import Layout, read_manifest
 from raykeep.config.settings import Settings, read_settings
-from raykeep.domain.errors import ArchiveError, SettingsError
+from raykeep.domain.errors import SettingsError
 from raykeep.servers.control.sockets import bind_control_socket
-from raykeep.supervisor import ProcessPlan, Supervisor, python_argv, write_whole
-
-RENEWAL_INTERVAL = 24 * 3600.0  # seconds between looks at the server's certificates
-
-log = getLogger(__name__)
+from raykeep.supervisor import ProcessPlan, ServeKeys, Supervisor, python_argv, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +44,7 @@ def serve(
     layout: Layout,
     config: Path,
     wish: ServeWish,
-    ask: Ask,
+    ask: Callable[[], str],
     told_ready: Callable[[dict[str, Any]], None],
 ) -> int:
     """Run the archive until SIGTERM or SIGINT; returns the exit code.
@@ -83,20 +70,21 @@ def serve(
     layout.make()
     with locked(layout):
         layout.ready.unlink(missing_ok=True)
-        keys = open_keys(layout, manifest, SystemClock(), file=settings.keys.file, ask=ask)
-        keys.authority.prepare(**server_names(settings))
-        publish(layout, keys)
-        upgrade_database(
-            settings.database, folder=layout.database.parent, key=keys.keyring.get(DATABASE)
-        )
-        return _run(layout, config, settings, keys, wish=wish, told_ready=told_ready)
+
+        def prepare() -> ServeKeys:
+            # Loaded only now, while the processes load what they are made of.
+            from raykeep.bootstrap.prepare import prepare_keys  # noqa: PLC0415
+
+            return prepare_keys(layout, manifest, settings, ask)
+
+        return _run(layout, config, settings, prepare, wish=wish, told_ready=told_ready)
 
 
 def _run(
     layout: Layout,
     config: Path,
     settings: Settings,
-    keys: OpenKeys,
+    prepare: Callable[[], ServeKeys],
     *,
     wish: ServeWish,
     told_ready: Callable[[dict[str, Any]], None],
@@ -133,19 +121,12 @@ def _run(
             argv=python_argv("_process", role.value),
             told={**told, "process": f"{role}-0"},
             sockets={n: s for n, s in sockets.items() if n in _SOCKETS_OF[role]},
-            serve_keys=partial(_serve_keys, keys, role),
         )
         for role in _roles(parts)
     ]
-    stop = threading.Event()
-    renewal = threading.Thread(
-        target=_renew, args=(stop, keys, settings, layout), name="certificates", daemon=True
-    )
-    renewal.start()
     try:
-        return Supervisor(plans, on_ready, dict(os.environ)).run()
+        return Supervisor(plans, prepare, on_ready, dict(os.environ)).run()
     finally:
-        stop.set()
         layout.ready.unlink(missing_ok=True)
         for listener in sockets.values():
             listener.close()
@@ -195,18 +176,3 @@ def _wished(settings: Settings, wish: ServeWish) -> Settings:
         # Whoever asks for free ports runs several archives on a host: none may be in the way.
         health = replace(health, port=0)
     return replace(settings, dimse=dimse, https=https, health=health)
-
-
-def _serve_keys(keys: OpenKeys, role: ProcessRole, peer: socket.socket) -> None:
-    AgentServer(peer, keys.local, keys.authority, role, log.warning).serve()
-
-
-def _renew(stop: threading.Event, keys: OpenKeys, settings: Settings, layout: Layout) -> None:
-    """Renew the server's certificates in time; the listeners take up what is new."""
-    while not stop.wait(RENEWAL_INTERVAL):
-        try:
-            if renewed := keys.authority.prepare(**server_names(settings)):
-                publish(layout, keys)
-                log.info("renewed: %s", ", ".join(renewed))
-        except ArchiveError as error:
-            log.error("the server's certificates could not be renewed: %s", error)  # noqa: TRY400

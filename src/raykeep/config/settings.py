@@ -11,7 +11,7 @@ from raykeep.edge.settings import HttpsSettings
 from raykeep.servers.dicomweb.settings import DicomwebSettings
 from raykeep.servers.dimse.settings import DimsePlainSettings, DimseSettings
 from raykeep.servers.health.settings import HealthSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

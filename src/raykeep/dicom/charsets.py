@@ -38,7 +38,8 @@ _MULTI_BYTE: dict[str, str] = {
     "149": "euc_kr",
     "159": "iso2022_jp_2",
 }
-_WHOLE: dict[str, str] = {"ISO_IR 192": "utf_8", "GB18030": "gb18030", "GBK": "gbk"}
+_UTF_8_CODEC = "utf_8"
+_WHOLE: dict[str, str] = {UTF_8: _UTF_8_CODEC, "GB18030": "gb18030", "GBK": "gbk"}
 
 # What follows ESC → codec of the bytes that follow, for sets in G1. ASCII stays in G0.
 _TO_G1: dict[bytes, str] = {
@@ -112,8 +113,10 @@ class CharacterSet:
             raw = self._encode_escaped(text, _NAME_RUNS if name else _RUNS)
         else:
             raw = _encoded(text, self.codec)
+        if raw is None or self.codec == _UTF_8_CODEC:
+            return raw
         # The way back decides: some codecs fold characters that look alike.
-        return raw if raw is not None and self.decode(raw, name=name) == text else None
+        return raw if self.decode(raw, name=name) == text else None
 
     def _decode_plain(self, raw: bytes) -> str:
         # Without a declared set, bytes beyond ASCII are wrong; Latin-1 is the usual meaning.

@@ -53,9 +53,7 @@ class MatchEncoder:
     def encode(self, match: Match) -> bytes:
         """The identifier of one pending response, in the transfer syntax."""
         encoded = self._encoded(match, self._characters)
-        if encoded is None:
-            encoded = self._encoded(match, _UTF_8) or []
-        return b"".join(encoded)
+        return b"".join(self._encoded(match, _UTF_8) or () if encoded is None else encoded)
 
     def _encoded(self, match: Match, characters: CharacterSet) -> list[bytes] | None:
         """All elements; None when the character set cannot hold a text."""
@@ -87,6 +85,8 @@ def _one(
         raw = text.encode("ascii")
     elif attribute.vr in _TEXT:
         raw = characters.encode(text, name=attribute.vr == "PN")
+        if raw is None and characters is _UTF_8:
+            raw = text.encode("utf-8", "replace")  # half a surrogate pair, say
     else:
         raw = text.encode("ascii", "replace")
     return None if raw is None else element(attribute.tag, attribute.vr, raw[:_LONGEST], encoding)

@@ -65,7 +65,7 @@ class LimitExceeded(ArchiveError):
     """A peer asked for more than a limit allows; see docs/reference/limits.md."""
 
     def __init__(
-        self, limit: str, value: int | float, allowed: int | float, unit: str = ""
+        self, limit: str, value: float, allowed: float, unit: str = ""
     ) -> None:
         unit = f" {unit}" if unit else ""
         super().__init__(

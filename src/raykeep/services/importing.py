@@ -28,7 +28,8 @@ from raykeep.domain.facility import FacilityName
 from raykeep.domain.uids import UID
 from raykeep.enforcement.door import Enforcer
 from raykeep.ports.clock import Clock
-from raykeep.services.ingest import Arrival, IngestSettings, Verdict, store_instance
+from raykeep.services.ingest import Arrival, Verdict, store_instance
+from raykeep.services.ingest_settings import IngestSettings
 
 PIECE = 262_144  # bytes that are read at a time
 MAX_ZIP_ENTRIES = 200_000

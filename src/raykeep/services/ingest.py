@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from raykeep.dicom.head import Head
-from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
+from raykeep.dicom.limits import DataSetLimits
 from raykeep.dicom.scan import InstanceScanner
 from raykeep.dicom.screening import first_refusal, quarantine_finding
 from raykeep.dicom.sop_classes import is_storage
@@ -25,28 +25,13 @@ from raykeep.domain.facility import FacilityName
 from raykeep.domain.instance import Instance, InstanceState, Provenance
 from raykeep.domain.uids import UID
 from raykeep.enforcement.door import Enforcer, Operation
+from raykeep.services.ingest_settings import IngestSettings
 from raykeep.services.manifest import encode_manifest
 
 Buffer = bytes | bytearray | memoryview
 
 _PATIENT_ID = UNIQUE_KEY[Level.PATIENT].tag
 _SAME_UID_OTHER_CONTENT = "the SOP Instance UID is stored already with other content"
-
-
-@dataclass(frozen=True, slots=True)
-class IngestSettings:
-    """Section `[ingest]`.
-
-    Attributes:
-        private_sop_classes: Take storage SOP classes that the standard does not know.
-        conflicts: What becomes of an instance whose SOP Instance UID is stored already with
-            other content: `quarantine` (kept sealed, found by nobody) or `refuse`.
-        limits: Bounds on a data set.
-    """
-
-    private_sop_classes: bool = False
-    conflicts: str = "quarantine"
-    limits: DataSetLimits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,13 +168,13 @@ class Acceptor:
     # --- the selector's thread ------------------------------------------------------------------
 
     def _turn(self) -> None:
-        now = time.monotonic()
         for key, _ in self._selector.select(_TICK):
-            if key.data is None:
-                if now >= self._paused_until and isinstance(key.fileobj, socket):
+            if isinstance(key.fileobj, socket) and key.data is None:
+                if not self._paused_until:
                     self._accept(key.fileobj)
-            elif isinstance(key.data, Connection):
+            elif key.data in self._silent:  # not evicted a moment ago
                 self._speaks(key.data)
+        now = time.monotonic()
         if self._paused_until:
             self._resume(now)
         self._expire(now)
@@ -251,10 +251,11 @@ class Acceptor:
         """Descriptors or threads have run out: the oldest stranger goes, and we wait a little."""
         self._logger.warning("no room for a new connection: %s", error)
         self._evict([*self._strangers_served(), *self._silent])
+        if not self._paused_until:
+            for listener in self._listeners:
+                # A listener that nobody accepts from stays readable: the loop would spin.
+                self._selector.unregister(listener)
         self._paused_until = time.monotonic() + _PAUSE
-        for listener in self._listeners:
-            # A listener that nobody accepts from stays readable: the loop would spin.
-            self._selector.unregister(listener)
 
     def _resume(self, now: float) -> None:
         if now >= self._paused_until:

@@ -50,11 +50,12 @@ class Messages:
         # Asked after that is said, as `finish` asks the other way round: one of them sees it.
         if self._finishing:
             self._pump.interrupt(self._finishing)
-        while True:
-            found = self._next_message()
-            if not isinstance(found, DataSetFragment):
-                self._is_waiting = False
-                return found
+        found = self._next_message()
+        self._is_waiting = False
+        if isinstance(found, DataSetFragment):
+            msg = "read the data set, or pass over it, before the next command"
+            raise ValueError(msg)  # noqa: TRY004 - it is the order of the calls that is wrong
+        return found
 
     def data_set(self) -> Iterator[memoryview]:
         """The pieces of the data set that the last command announced.

@@ -9,13 +9,17 @@ import pytest
 from raykeep.domain.access import Action
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.audit_event import Outcome
+from raykeep.servers.dimse import sentinel
+from raykeep.servers.dimse.listener import TLSMaterial
 from raykeep.services.devices import renew_device
 from raykeep.wire.dimse.codec import encode as encode_command
+from raykeep.wire.dimse.commands import CEchoRQ
 from raykeep.wire.dimse.exchange import fragment
 from tests.builders import ct_instance
 from tests.fakes.archive import OPERATOR
 from tests.fakes.dimse_server import RunningServer, StartServer
-from tests.fakes.scu import CT, Scu
+from tests.fakes.pki import hospital_certificate, pki, sha256_of
+from tests.fakes.scu import CT, VERIFICATION, Scu
 
 
 def seconds_until_cut(server: RunningServer) -> float:
@@ -118,8 +122,6 @@ def test_the_end_of_an_exemption_ends_its_associations(start_server: StartServer
 def test_whoever_does_not_read_the_abort_is_cut_off_too(server: RunningServer):
     scu: Scu = server.call("CT01")
     # The server's way out is full: it waits in a send when the revocation comes.
-    from raykeep.wire.dimse.commands import CEchoRQ
-    from tests.fakes.scu import VERIFICATION
 
     echo = CEchoRQ(message_id=1, affected_sop_class_uid=VERIFICATION)
     (pdu,) = fragment(scu.context_of(VERIFICATION), encode_command(echo), None, 16_384)
@@ -145,9 +147,6 @@ def test_whoever_does_not_read_the_abort_is_cut_off_too(server: RunningServer):
 def test_new_server_certificates_are_taken_up_without_a_restart(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ):
-    from raykeep.servers.dimse import sentinel
-    from raykeep.servers.dimse.listener import TLSMaterial
-    from tests.fakes.pki import pki
 
     monkeypatch.setattr(sentinel, "REFRESH_PERIOD", 0.5)
     before = server.call("CT01")
@@ -168,7 +167,22 @@ def test_new_server_certificates_are_taken_up_without_a_restart(
     before.release()
 
 
+def test_certificates_that_cannot_be_used_leave_the_ones_before(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    rsa, p256 = pki().server_pairs
+    mixed = type(rsa)(rsa.certificate_chain_pem, p256.private_key_pem)
+    server.material = TLSMaterial((mixed,), pki().client_ca_pem)
+    server.archive.enroll_own("MR01", hospital_certificate("MR01").certificate_pem)
+
+    deadline = time.monotonic() + 5
+    while "certificates cannot be used" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert "certificates cannot be used" in caplog.text
+    assert server.call("CT01").is_accepted
+
+
 def _sha256(number: int) -> str:
-    from tests.fakes.pki import pki, sha256_of
 
     return sha256_of(pki().servers[number])

@@ -5,14 +5,19 @@ import time
 import pytest
 from pydicom.dataset import Dataset
 
-from raykeep.domain.access import Action
+from raykeep.domain.access import Action, Actor, ActorKind, Door, Origin, Role
 from raykeep.domain.audit_event import Outcome
 from raykeep.domain.errors import StorageFull
 from raykeep.domain.uids import UID
 from raykeep.servers.dimse import association as server_association
-from raykeep.services.ingest import IngestSettings
-from raykeep.wire.dimse.commands import CEchoRQ, CGetRQ, CStoreRQ
+from raykeep.servers.dimse import find_scp
+from raykeep.services import search as search_service
+from raykeep.services.ingest_settings import IngestSettings
+from raykeep.wire.dimse.codec import encode as encode_command
+from raykeep.wire.dimse.commands import CCancelRQ, CEchoRQ, CEchoRSP, CGetRQ, CStoreRQ
+from raykeep.wire.dimse.exchange import fragment
 from tests.builders import EXPLICIT_VR_LITTLE_ENDIAN, ct_instance, encode
+from tests.fakes.archive import FACILITY
 from tests.fakes.dimse_server import RunningServer, StartServer
 from tests.fakes.scu import CT, IMPLICIT, PATIENT_ROOT_FIND, STUDY_ROOT_FIND, VERIFICATION, Scu
 
@@ -69,16 +74,13 @@ def test_what_is_stored_is_what_was_sent(server: RunningServer):
     scu.store(built)
     scu.release()
 
-    transfer = server.archive.enforcer.transfer(_reader(server), "test")
+    transfer = server.archive.enforcer.transfer(_reader(), "test")
     (stored,) = transfer.find(built.study_instance_uid)
 
     assert b"".join(bytes(piece) for piece in transfer.read(stored)) == built.data_set
 
 
-def _reader(server: RunningServer):
-    from raykeep.domain.access import Actor, ActorKind, Door, Origin, Role
-    from tests.fakes.archive import FACILITY
-
+def _reader() -> Actor:
     return Actor(
         ActorKind.TOKEN, "reader", frozenset({Role.RADIOLOGIST}), frozenset({FACILITY}),
         Origin(Door.DICOMWEB),
@@ -189,9 +191,6 @@ def test_nothing_of_a_patient_is_logged(server: RunningServer, caplog: pytest.Lo
 def test_an_association_that_breaks_off_within_an_instance_leaves_nothing(server: RunningServer):
     built = ct_instance(rows=512, columns=512)
     scu = server.call("CT01")
-    from raykeep.wire.dimse.codec import encode as encode_command
-    from raykeep.wire.dimse.exchange import fragment
-
     pdus = list(
         fragment(scu.context_of(CT), encode_command(scu.store_rq(built)), [built.data_set], 65_536)
     )
@@ -236,8 +235,6 @@ def test_a_long_answer_arrives_whole(server: RunningServer):
 
 
 def test_a_cancel_ends_a_search(server: RunningServer, monkeypatch: pytest.MonkeyPatch):
-    from raykeep.servers.dimse import find_scp
-
     monkeypatch.setattr(find_scp, "MATCHES_AT_ONCE", 2)
     scu = server.call("CT01", max_pdu_length=4096)
     for number in range(60):
@@ -257,9 +254,55 @@ def test_a_cancel_ends_a_search(server: RunningServer, monkeypatch: pytest.Monke
     scu.release()
 
 
-def test_a_cancel_that_comes_too_late_is_no_breach(server: RunningServer):
-    from raykeep.wire.dimse.commands import CCancelRQ
+def test_what_a_cancelled_search_gave_out_is_recorded(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(search_service, "AT_ONCE", 3)
+    monkeypatch.setattr(find_scp, "MATCHES_AT_ONCE", 4)
+    monkeypatch.setattr(server_association.Messages, "is_cancelled", lambda *_: True)
+    scu = server.call("CT01")
+    for number in range(8):
+        scu.store(ct_instance(rows=2, columns=2, patient_id=f"P{number}"))
 
+    found, final = scu.find(study_query(PatientID=""))
+
+    assert (len(found), final.status) == (4, 0xFE00)
+    scu.release()
+    first, last = server.archive.records(action=Action.STUDY_SEARCH)
+    assert (first.count, first.details["complete"]) == (3, 0)
+    assert (last.count, last.details["complete"]) == (4, 1)
+
+
+def test_a_command_that_cannot_be_read_is_answered_and_the_association_goes_on(
+    server: RunningServer,
+):
+    scu = server.call("CT01")
+    echo = CEchoRQ(message_id=9, affected_sop_class_uid=VERIFICATION)
+    raw = encode_command(echo).replace(b"1.2.840.10008.1.1", b"1.2.840.10008.x.1")
+
+    scu.messages.send_encoded(scu.context_of(VERIFICATION), raw)
+    response = scu.response()
+
+    assert response.message_id_being_responded_to == 9
+    assert response.status >> 8 in {0x01, 0x02}
+    assert scu.echo().status == 0
+    scu.release()
+
+
+def test_a_response_that_cannot_be_read_ends_the_association(server: RunningServer):
+    scu = server.call("CT01")
+    answer = CEchoRSP(
+        message_id_being_responded_to=9, status=0, affected_sop_class_uid=VERIFICATION
+    )
+    raw = encode_command(answer).replace(b"1.2.840.10008.1.1", b"1.2.840.10008.x.1")
+
+    scu.messages.send_encoded(scu.context_of(VERIFICATION), raw)
+
+    assert scu.response() is None
+    scu.close()
+
+
+def test_a_cancel_that_comes_too_late_is_no_breach(server: RunningServer):
     scu = server.call("CT01")
     scu.find(study_query(PatientID="NOBODY"))
 

@@ -175,7 +175,7 @@ def test_an_interruption_ends_a_read_and_leaves_the_way_out_open(pair: Pair):
 
 def test_cutting_ends_a_send(pair: Pair):
     client, _ = pair
-    shared = client._shared  # noqa: SLF001 - the acceptor holds it
+    shared = client._shared
     threading.Timer(0.1, lambda: shared.shut(socket.SHUT_RDWR)).start()
     begun = time.monotonic()
 

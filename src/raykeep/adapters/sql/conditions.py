@@ -47,8 +47,8 @@ class Place:
     groups: tuple[str, str, str]  # columns of the folded groups of a name
 
 
-def tree_of(condition: Condition, slots: Slots) -> Tree | None:
-    """The tree of a condition; None when it holds for everything.
+def tree_of(condition: Condition, slots: Slots) -> Tree:
+    """The tree of a condition.
 
     Raises:
         InvalidQuery: the condition does not fit its attribute.
@@ -62,11 +62,10 @@ def tree_of(condition: Condition, slots: Slots) -> Tree | None:
         return _count(condition, slots)
     table, column = TABLES[attribute.level], attribute.column
     if isinstance(condition, IsEmpty):
-        return ("hollow" if attribute.multiple else "blank", table, column)
+        return ("blank", table, column)
     if attribute.multiple and not attribute.derived:
         inner = _test(condition, Place("multi_value", "value", tables.GROUPS), slots)
-        some = "some", "multi_value", table, attribute.level.depth, attribute.tag
-        return None if inner is None else (*some, inner)
+        return ("some", "multi_value", table, attribute.level.depth, attribute.tag, inner)
     alphabetic, ideographic, phonetic = (f"{column}_{group}" for group in tables.GROUPS)
     return _test(condition, Place(table, column, (alphabetic, ideographic, phonetic)), slots)
 
@@ -85,17 +84,17 @@ def _of_sequence(condition: Condition, slots: Slots) -> Tree:
         column = inner.attribute.column
         if isinstance(inner, IsEmpty):
             tests.append(("blank", "sequence_item", column))
-        elif test := _test(inner, Place("sequence_item", column, ("", "", "")), slots):
-            tests.append(test)
-    return (*some, all_of(*tests) if tests else ALWAYS)
+        else:
+            tests.append(_test(inner, Place("sequence_item", column, ("", "", "")), slots))
+    return (*some, all_of(*tests))
 
 
-def _in_set(condition: Condition, slots: Slots) -> Tree | None:
+def _in_set(condition: Condition, slots: Slots) -> Tree:
     child, column, text = _SETS[condition.attribute.keyword]
     if isinstance(condition, IsEmpty):
         return ("blank", "study", text)
     inner = _test(condition, Place(child, column, ("", "", "")), slots)
-    return None if inner is None else ("some", child, "study", 0, 0, inner)
+    return ("some", child, "study", 0, 0, inner)
 
 
 def _count(condition: Condition, slots: Slots) -> Tree:
@@ -113,20 +112,20 @@ def _count(condition: Condition, slots: Slots) -> Tree:
     return ("in", table, attribute.column, slots.listed(numbers))
 
 
-def _test(condition: Condition, place: Place, slots: Slots) -> Tree | None:
+def _test(condition: Condition, place: Place, slots: Slots) -> Tree:
     if condition.attribute.vr == "PN":
         return _name(condition, place, slots)
     table, column = place.table, place.column
     match condition:
         case Equals():
-            if not is_storable(condition.value):
+            if not _can_match(condition.value):
                 return NEVER
             equal: Tree = ("eq", table, column, slots.value(condition.value))
             if table == "study" and column == "study_date" and is_date(condition.value):
                 equal = all_of(equal, ("eq", table, "order_date", equal[3]))
             return equal
         case OneOf():
-            wanted = [value for value in condition.values if is_storable(value)]
+            wanted = [value for value in condition.values if _can_match(value)]
             return ("in", table, column, slots.listed(wanted)) if wanted else NEVER
         case Wildcard():
             if condition.attribute.vr in _NO_WILDCARDS:
@@ -157,6 +156,10 @@ def _range(condition: Range, place: Place, slots: Slots) -> Tree:
     return all_of(*tests)
 
 
+def _can_match(value: str) -> bool:
+    return bool(value) and is_storable(value)
+
+
 # --- wildcards ---------------------------------------------------------------------------------
 
 
@@ -174,10 +177,10 @@ def _checked(pattern: str) -> str:
     return pattern
 
 
-def wildcard(table: str, column: str, pattern: str, slots: Slots) -> Tree | None:
-    """Wild card matching of one column; None when every value fits."""
+def wildcard(table: str, column: str, pattern: str, slots: Slots) -> Tree:
+    """Wild card matching of one column."""
     if pattern == "*":
-        return None
+        return present(table, column)
     if not is_storable(pattern):
         return NEVER
     prefix = literal_prefix(pattern)
@@ -190,6 +193,11 @@ def wildcard(table: str, column: str, pattern: str, slots: Slots) -> Tree | None
     if not prefix or pattern != prefix + "*":
         tests.append(("like", table, column, slots.pattern(pattern)))
     return all_of(*tests)
+
+
+def present(table: str, column: str) -> Tree:
+    """There is a value: what is absent or empty matches no key (C.2.2.2.7 finds it)."""
+    return ("not", ("blank", table, column))
 
 
 def literal_prefix(pattern: str) -> str:
@@ -212,18 +220,17 @@ def after_all_with(prefix: str) -> str | None:
 # --- names -------------------------------------------------------------------------------------
 
 
-def _name(condition: Condition, place: Place, slots: Slots) -> Tree | None:
+def _name(condition: Condition, place: Place, slots: Slots) -> Tree:
     match condition:
         case Equals():
             return _equal_name(condition.value, place, slots)
         case OneOf():
             return any_of(*(_equal_name(value, place, slots) for value in condition.values))
         case Wildcard():
-            pattern = _checked(condition.pattern)
-            return None if pattern == "*" else _name_like(pattern, place, slots)
+            return _name_like(_checked(condition.pattern), place, slots)
         case FuzzyName():
             words = [_word(word, place, slots) for word in condition.words]
-            return all_of(*words) if words else None
+            return all_of(present(place.table, place.column), *words)
         case _:
             raise _unfit(condition)
 
@@ -232,32 +239,33 @@ def _equal_name(value: str, place: Place, slots: Slots) -> Tree:
     if not is_storable(value):
         return NEVER
     groups = folded(value)
-    table = place.table
-    given = _given(groups)
-    if not given:
-        raw: Tree = ("from", table, place.column, slots.value(""))  # there, yet nameless
-        return all_of(raw, *(("null", table, column) for column in place.groups))
-    if "=" not in value:
-        slot = slots.value(groups.alphabetic)
-        return any_of(*(("eq", table, column, slot) for column in place.groups))
-    return all_of(
-        *(("eq", table, place.groups[number], slots.value(text)) for number, text in given)
-    )
+    if "=" in value:
+        own: list[Tree] = [
+            ("eq", place.table, place.groups[number], slots.value(text))
+            for number, text in _given(groups)
+        ]
+        return all_of(present(place.table, place.column), *own)
+    if not groups.alphabetic:
+        return NEVER  # delimiters alone name nobody
+    slot = slots.value(groups.alphabetic)
+    return any_of(*(("eq", place.table, column, slot) for column in place.groups))
 
 
-def _name_like(pattern: str, place: Place, slots: Slots) -> Tree | None:
+def _name_like(pattern: str, place: Place, slots: Slots) -> Tree:
     if not is_storable(pattern):
         return NEVER
     groups = folded(pattern)
-    given = [(number, text) for number, text in _given(groups) if text != "*"]
-    if not given:
-        return None
-    if "=" not in pattern:
-        text = given[0][1]
-        tests = [wildcard(place.table, column, text, slots) for column in place.groups]
-        return any_of(*(test for test in tests if test is not None))
-    own = [wildcard(place.table, place.groups[number], text, slots) for number, text in given]
-    return all_of(*(test for test in own if test is not None))
+    if "=" in pattern:
+        own = [
+            wildcard(place.table, place.groups[number], text, slots)
+            for number, text in _given(groups)
+            if text != "*"  # fits a name that lacks the group, too
+        ]
+        return all_of(present(place.table, place.column), *own)
+    text = groups.alphabetic
+    if not text:
+        return NEVER
+    return any_of(*(wildcard(place.table, column, text, slots) for column in place.groups))
 
 
 def _given(groups: NameGroups) -> list[tuple[int, str]]:

@@ -127,7 +127,12 @@ def upgrade_database(
     database = _connect(settings, folder, key, create=True, durable=durable)
     try:
         with database.translating():
-            return schema.upgrade(database.engine, database.dialect, settings)
+            with database.engine.connect() as connection:
+                if schema.current(connection) == schema.heads():
+                    return []
+            from raykeep.adapters.sql.migrate import upgrade  # noqa: PLC0415 - it takes long to load
+
+            return upgrade(database.engine, database.dialect, settings)
     finally:
         database.close()
 

@@ -16,6 +16,7 @@ from raykeep.adapters.sql.values import (
     name_text,
     order_number,
     padded_time,
+    plain_date,
     several,
     to_microseconds,
     year_of,
@@ -52,6 +53,7 @@ class _Reader:
     column: str
     name_columns: tuple[str, ...]
     padded_column: str
+    is_date: bool
     longest: int
 
 
@@ -64,6 +66,7 @@ def _readers(level: Level) -> tuple[_Reader, ...]:
             if tables.is_single_name(a)
             else (),
             f"{a.column}_padded" if tables.is_time(a) else "",
+            a.vr == "DA",
             LONGEST_TEXT if a.multiple or a.vr in _LONG else LONGEST_VALUE,
         )
         for a in of_level(level, stored=True)
@@ -81,6 +84,8 @@ def _columns(level: Level, values: Values) -> Row:
         text = values.get(reader.tag)
         if text and (len(text) > LONGEST_VALUE or not text.isascii() or "\0" in text):
             text = clean(text, reader.longest)
+        if text and reader.is_date:
+            text = plain_date(text)
         row[reader.column] = text
         if reader.padded_column:
             row[reader.padded_column] = padded_time(text) if text else None
@@ -182,7 +187,7 @@ def quarantined_row(instance: Instance) -> Row:
         "study_instance_uid": instance.study_instance_uid,
         "series_instance_uid": instance.series_instance_uid,
         "modality": "\\".join(modalities_of(instance)),
-        "year": year_of(values.get(_STUDY_DATE)),
+        "year": year_of(plain_date(values.get(_STUDY_DATE, ""))),
         "number_of_frames": clean(values.get(_NUMBER_OF_FRAMES, "")),
         "finding": clean(instance.finding),
     }

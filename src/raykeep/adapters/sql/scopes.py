@@ -3,7 +3,7 @@
 No column of a scope is ever NULL, so `not` means what it says.
 """
 
-from raykeep.adapters.sql.trees import ALWAYS, NEVER, Slots, Tree, all_of, any_of
+from raykeep.adapters.sql.trees import NEVER, Slots, Tree, all_of, any_of
 from raykeep.domain.access import Scope, ScopeClause
 
 _HAS_MODALITY = ("some", "study_modality", "study", 0, 0)
@@ -48,7 +48,7 @@ def _clause(clause: ScopeClause, slots: Slots) -> Tree:
     if clause.all_modalities is not None:
         other = (*_HAS_MODALITY, _listed("not_in", clause.all_modalities, slots))
         parts += [("not", ("blank", "study", "modalities_in_study")), ("not", other)]
-    return all_of(*parts) if parts else ALWAYS
+    return all_of(*parts)
 
 
 def _listed(kind: str, modalities: frozenset[str], slots: Slots) -> Tree:

@@ -85,8 +85,7 @@ class Searches:
             tree = tree_of(condition, slots)
             if tree == NEVER:
                 return None
-            if tree is not None:
-                found.append((condition, tree))
+            found.append((condition, tree))
         scope_tree = tree_of_scope(scope, slots)
         if scope_tree == NEVER:
             return None

@@ -10,7 +10,7 @@ Core constructs, serves them all.
     ("from" | "upto" | "below", …, slot)   column >= | <= | < value
     ("not_in", table, column, slot)        column is none of a list
     ("component", table, column, slot)     `^` and the column fit a pattern
-    ("null" | "blank" | "hollow" | "date", table, column)
+    ("blank" | "date", table, column)
     ("some", child, parent, level, tag, tree)   a row of `child` below `parent` fits
     ("and", tree, …) ("or", tree, …) ("not", tree) ("never",) ("always",)
 """
@@ -62,9 +62,11 @@ def slot_name(slot: int) -> str:
 
 
 def all_of(*trees: Tree) -> Tree:
-    """The tree that holds when all do."""
+    """The tree that holds when all do; always, without any."""
     if NEVER in trees:
         return NEVER
+    if not trees:
+        return ALWAYS
     return trees[0] if len(trees) == 1 else ("and", *trees)
 
 
@@ -163,8 +165,6 @@ _LEAVES: dict[str, Leaf] = {
     "not_in": lambda dialect, column, name: dialect.is_none_of(column, name),
     "like": lambda dialect, column, name: dialect.like(column, name),
     "component": _component,
-    "null": lambda _, column: column.is_(None),
     "blank": lambda _, column: sa.or_(column.is_(None), column == ""),
-    "hollow": lambda _, column: sa.func.replace(sa.func.coalesce(column, ""), "\\", "") == "",
     "date": lambda dialect, column: dialect.is_date(column),
 }

@@ -21,7 +21,10 @@ _json = msgspec.json.Encoder(enc_hook=str)  # for UIDs and names of facilities, 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE = re.compile(r"[0-9]{8}", re.ASCII)
-_TIME = re.compile(r"([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]{1,6}))?)?)?", re.ASCII)
+_OLD_DATE = re.compile(r"([0-9]{4})\.([0-9]{2})\.([0-9]{2})", re.ASCII)
+_TIME = re.compile(
+    r"([01][0-9]|2[0-3])(?::?([0-5][0-9])(?::?([0-5][0-9]|60)(?:\.([0-9]{1,6}))?)?)?", re.ASCII
+)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
 
 
@@ -75,13 +78,18 @@ def is_storable(text: str) -> bool:
 def padded_time(text: str) -> str | None:
     """A TM value as `HHMMSS.FFFFFF`, its earliest moment; None when it is no time.
 
-    Colons of the old form (PS3.5 6.2, TM, note 1) are passed over.
+    Colons are those of ACR-NEMA (PS3.5 section 6.2, VR TM).
     """
-    found = _TIME.fullmatch(text.replace(":", "").rstrip())
+    found = _TIME.fullmatch(text)
     if found is None:
         return None
     hour, minute, second, fraction = found.groups("")
     return f"{hour}{minute or '00'}{second or '00'}.{fraction:0<6}"
+
+
+def plain_date(text: str) -> str:
+    """A DA value as it stands, but that of ACR-NEMA (`YYYY.MM.DD`) as `YYYYMMDD`."""
+    return "".join(found.groups()) if (found := _OLD_DATE.fullmatch(text)) else text
 
 
 def is_date(text: str) -> bool:
@@ -89,9 +97,9 @@ def is_date(text: str) -> bool:
     return _DATE.fullmatch(text) is not None
 
 
-def year_of(date: str | None) -> int:
-    """Year of a DA value, 0 when it has none."""
-    return int(date[:4]) if date is not None and is_date(date) else 0
+def year_of(date: str) -> int:
+    """Year of a plain DA value, 0 when it has none."""
+    return int(date[:4]) if is_date(date) else 0
 
 
 def order_number(text: str | None) -> int:

@@ -9,7 +9,7 @@ from raykeep.enforcement.door import Enforcer
 from raykeep.ports.clock import Clock
 from raykeep.servers.control.steps import Plain
 from raykeep.services.audit_review import TrailKeys
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from raykeep.servers.dicomweb.routes import ROUTES, Endpoint, Store
 from raykeep.servers.dicomweb.settings import DicomwebSettings
 from raykeep.servers.dicomweb.stow import Pools, store
 from raykeep.services.authentication import still_good
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 
 MOUNT = "dicom-web"
 

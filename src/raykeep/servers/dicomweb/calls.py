@@ -9,7 +9,7 @@ from raykeep.edge.requests import WebRequest
 from raykeep.enforcement.door import Enforcer
 from raykeep.ports.clock import Clock
 from raykeep.servers.dicomweb.settings import DicomwebSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from raykeep.wire.upperlayer.pdu import AssociateRQ, RejectResult, RejectSource
 REJECTION: Final = (RejectResult.PERMANENT, RejectSource.SERVICE_USER, 3)
 # "Local limit exceeded", told to admitted devices alone.
 TOO_MANY: Final = (RejectResult.TRANSIENT, RejectSource.PRESENTATION, 2)
+# "Temporary congestion": the trail cannot be written.
+UNAVAILABLE: Final = (RejectResult.TRANSIENT, RejectSource.PRESENTATION, 1)
 
 FREE_REFUSALS: Final = 10  # of one address within a window; later ones are answered slowly
 REFUSAL_WINDOW: Final = 60.0  # seconds
@@ -53,7 +55,11 @@ class Admission:
     def admit(
         self, request: AssociateRQ, address: Address, certificate_sha256: str | None, *, tls: bool
     ) -> AdmittedDevice | None:
-        """The device that asks; None when it is refused, which is on the trail then."""
+        """The device that asks; None when it is refused, which is on the trail then.
+
+        Raises:
+            StorageUnavailable: nothing can be recorded now.
+        """
         information = request.user_information
         presented = PresentedDevice(
             called=request.called_ae_title.value,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from raykeep.domain.errors import ArchiveError, ProtocolError
-from raykeep.servers.dimse.admission import REJECTION, TOO_MANY, Admission
+from raykeep.servers.dimse.admission import REJECTION, TOO_MANY, UNAVAILABLE, Admission
 from raykeep.servers.dimse.dispatch import log_unforeseen, perform
 from raykeep.servers.dimse.established import Established, Surroundings
 from raykeep.servers.dimse.metrics import Count
@@ -161,8 +161,18 @@ class AssociationServer:
     ) -> None:
         association, metrics = pump.association, self._shared.metrics
         tls = self._tls_context is not None
-        admitted = self._admission.admit(request, connection.address, certificate_sha256, tls=tls)
-        if admitted is None:
+        try:
+            admitted = self._admission.admit(
+                request, connection.address, certificate_sha256, tls=tls
+            )
+            negotiated = None if admitted is None else self._admission.negotiate(request, admitted)
+        except ArchiveError as error:
+            # It could not be recorded, so it is not done.
+            self._shared.logger.error("nobody is admitted now: %s", type(error).__name__)  # noqa: TRY400
+            metrics.add(Count.REFUSED)
+            association.reject(*UNAVAILABLE)
+            return
+        if admitted is None or negotiated is None:
             metrics.add(Count.REFUSED)
             association.reject(*REJECTION)
             return
@@ -174,7 +184,7 @@ class AssociationServer:
             return
         metrics.add(Count.ASSOCIATIONS)
         try:
-            association.accept(self._admission.negotiate(request, admitted))
+            association.accept(negotiated)
             self._converse(connection, pump, admitted)
         finally:
             self._roll.leave(live)

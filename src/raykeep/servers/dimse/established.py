@@ -11,7 +11,7 @@ from raykeep.enforcement.door import Enforcer
 from raykeep.ports.clock import Clock
 from raykeep.servers.dimse.metrics import DimseMetrics
 from raykeep.servers.dimse.settings import DimseSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 from raykeep.transport.messages import Messages
 from raykeep.wire.dimse.commands import Response
 from raykeep.wire.upperlayer.negotiation import AcceptedContext

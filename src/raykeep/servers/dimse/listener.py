@@ -18,7 +18,7 @@ from raykeep.servers.dimse.established import Surroundings
 from raykeep.servers.dimse.metrics import DimseMetrics
 from raykeep.servers.dimse.sentinel import Sentinel
 from raykeep.servers.dimse.settings import DimseSettings
-from raykeep.services.ingest import IngestSettings
+from raykeep.services.ingest_settings import IngestSettings
 from raykeep.transport.acceptor import Acceptor, AcceptorLimits
 from raykeep.transport.tls import CertificatePair, server_context
 
@@ -74,6 +74,7 @@ class DimseServer:
         self._tls_source = tls_source
         self._stop = stop_event
         self._logger = logger
+        self._drained = threading.Event()
         self._ended = threading.Event()
         self._crashed: BaseException | None = None
         self._material = (tls_source(), enforcer.identities.trusted_certificates())
@@ -122,7 +123,8 @@ class DimseServer:
         ]
         watch = threading.Thread(
             target=self._run,
-            args=(lambda: self._sentinel.watch(self._stop),),
+            # Until the last association has ended.
+            args=(lambda: self._sentinel.watch(self._drained),),
             name="dimse-sentinel",
         )
         try:
@@ -132,6 +134,7 @@ class DimseServer:
         finally:
             self._stop.set()
             self._end(threads)
+            self._drained.set()
             watch.join()
             self._ended.set()
         if self._crashed is not None:

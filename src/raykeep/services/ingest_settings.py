@@ -1,0 +1,21 @@
+"""Section `[ingest]` of the settings."""
+
+from dataclasses import dataclass
+
+from raykeep.dicom.limits import DEFAULT_LIMITS, DataSetLimits
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """Section `[ingest]`.
+
+    Attributes:
+        private_sop_classes: Take storage SOP classes that the standard does not know.
+        conflicts: What becomes of an instance whose SOP Instance UID is stored already with
+            other content: `quarantine` (kept sealed, found by nobody) or `refuse`.
+        limits: Bounds on a data set.
+    """
+
+    private_sop_classes: bool = False
+    conflicts: str = "quarantine"
+    limits: DataSetLimits = DEFAULT_LIMITS
