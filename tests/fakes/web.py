@@ -142,6 +142,7 @@ def fake_web(
     *,
     settings: DicomwebSettings | None = None,
     ingest: IngestSettings | None = None,
+    names: tuple[str, ...] = (HOST,),
 ) -> Iterator[Web]:
     """A new archive with two facilities, and the application over it."""
     with fake_archive(folder) as archive, asyncio.Runner() as loop:
@@ -150,7 +151,7 @@ def fake_web(
             archive.enforcer,
             clock=archive.clock,
             entropy=SystemEntropy(),
-            names=(HOST,),
+            names=names,
             dicomweb=settings,
             ingest=ingest,
         )
