@@ -11,6 +11,7 @@ from raykeep.domain.audit_event import Outcome
 from raykeep.domain.device import DeviceRight
 from tests.builders import ct_instance, multi_frame_instance
 from tests.fakes.pki import pki
+from tests.fakes.waiting import until
 from tests.interop.dimse.conftest import Files, Site
 
 
@@ -58,10 +59,8 @@ def test_no_certificate_no_dicom(site: Site):
     done = run("echoscu", "+tla", "+cf", device.ca, *peer(site, "CT01"))
 
     assert done.returncode != 0
-    deadline = time.monotonic() + 5
-    while not (denied := site.server.archive.records(outcome=Outcome.DENIED)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert until(lambda: site.server.archive.records(outcome=Outcome.DENIED))
+    denied = site.server.archive.records(outcome=Outcome.DENIED)
     assert denied[0].action is Action.SESSION_CREATE
     assert "peer did not return a certificate" in denied[0].reason
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from raykeep.transport.acceptor import Acceptor, AcceptorLimits, Connection, address_of
+from tests.fakes.waiting import until
 
 LOGGER = logging.getLogger("test")
 
@@ -64,15 +65,6 @@ def start() -> Iterator[Callable[..., Server]]:
             return server
 
         yield make
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def is_closed(client: socket.socket, seconds: float = 5.0) -> bool:

@@ -18,6 +18,7 @@ from raykeep.wire.upperlayer.items import UserIdentity
 from tests.fakes.dimse_server import RunningServer, StartServer, tls_for
 from tests.fakes.pki import hospital_certificate, pki
 from tests.fakes.scu import CT, STUDY_ROOT_FIND, VERIFICATION, associate_rq, associated
+from tests.fakes.waiting import until
 
 ALWAYS = (1, 1, 3)  # permanent, service user, calling AE title not recognized
 
@@ -32,11 +33,8 @@ def gets_no_answer(server: RunningServer, **how: object) -> bool:
 
 def denial(server: RunningServer) -> AuditRecord:
     """The record of the one who was turned away: it may come after the peer was told."""
-    deadline = time.monotonic() + 5
-    while not (records := server.archive.records(outcome=Outcome.DENIED)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    (record,) = records
+    assert until(lambda: server.archive.records(outcome=Outcome.DENIED))
+    (record,) = server.archive.records(outcome=Outcome.DENIED)
     return record
 
 

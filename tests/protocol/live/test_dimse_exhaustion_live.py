@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from raykeep.wire.dimse.exchange import fragment
 from tests.builders import ct_instance
 from tests.fakes.dimse_server import RunningServer, StartServer
 from tests.fakes.scu import CT, VERIFICATION
+from tests.fakes.waiting import until
 
 
 def served_threads() -> int:
@@ -24,15 +24,6 @@ def served_threads() -> int:
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def until(condition: Callable[[], bool], seconds: float = 8.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def works_within(server: RunningServer, seconds: float) -> bool:

@@ -20,6 +20,7 @@ from tests.fakes.archive import OPERATOR
 from tests.fakes.dimse_server import RunningServer, StartServer
 from tests.fakes.pki import hospital_certificate, pki, sha256_of
 from tests.fakes.scu import CT, VERIFICATION, Scu
+from tests.fakes.waiting import until
 
 
 def seconds_until_cut(server: RunningServer) -> float:
@@ -175,11 +176,7 @@ def test_certificates_that_cannot_be_used_leave_the_ones_before(
     server.material = TLSMaterial((mixed,), pki().client_ca_pem)
     server.archive.enroll_own("MR01", hospital_certificate("MR01").certificate_pem)
 
-    deadline = time.monotonic() + 5
-    while "certificates cannot be used" not in caplog.text and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-    assert "certificates cannot be used" in caplog.text
+    assert until(lambda: "certificates cannot be used" in caplog.text)
     assert server.call("CT01").is_accepted
 
 

@@ -20,6 +20,7 @@ from tests.builders import EXPLICIT_VR_LITTLE_ENDIAN, ct_instance, encode
 from tests.fakes.archive import FACILITY
 from tests.fakes.dimse_server import RunningServer, StartServer
 from tests.fakes.scu import CT, IMPLICIT, PATIENT_ROOT_FIND, STUDY_ROOT_FIND, VERIFICATION, Scu
+from tests.fakes.waiting import until
 
 
 def study_query(**keys: str) -> bytes:
@@ -198,9 +199,7 @@ def test_an_association_that_breaks_off_within_an_instance_leaves_nothing(server
         scu.stream.send(pdu, 5)
     scu.abort()
 
-    deadline = time.monotonic() + 5
-    while server.counted("associations_open") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert until(lambda: not server.counted("associations_open"))
     (record,) = server.archive.records(action=Action.INSTANCE_STORE)
     assert record.outcome is Outcome.FAILED
     assert server.archive.stores.index.totals()["instances"] == 0
@@ -394,7 +393,5 @@ def test_the_bytes_that_came_in_are_counted(server: RunningServer):
     scu.store(built)
     scu.release()
 
-    deadline = time.monotonic() + 5
-    while not server.counted("bytes_received_total") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert until(lambda: server.counted("bytes_received_total"))
     assert server.counted("bytes_received_total") > len(built.data_set)
