@@ -78,7 +78,11 @@ class Model:
             level,
             len(self.entities[level]),
             one.facility,
-            {tag: value for tag, value in one.attributes.values.items() if tag in here},
+            {
+                tag: plain(value) if BY_TAG[tag].vr == "DA" else value
+                for tag, value in one.attributes.values.items()
+                if tag in here
+            },
             {tag: items for tag, items in one.attributes.sequences.items() if tag in here},
             above,
         )
@@ -171,7 +175,7 @@ class Model:
 def study_ref(study: Entity) -> StudyRef:
     """What a scope asks about a study."""
     date = study.value("StudyDate") or ""
-    year = int(date[:4]) if re.fullmatch("[0-9]{8}", date) else 0
+    year = int(date[:4]) if re.match("[0-9]{4}", date) else 0
     return StudyRef(study.facility, study.value("StudyInstanceUID"), modalities(study), year)
 
 
@@ -214,29 +218,11 @@ def matches(condition: Condition, values: Values, sequences: dict[int, tuple[Val
     if attribute.items:
         assert isinstance(condition, IsEmpty)
         return not sequences.get(attribute.tag)
-    text = values.get(attribute.tag)
+    text = values.get(attribute.tag) or ""
     if isinstance(condition, IsEmpty):
-        return all(not value for value in split(attribute, text or ""))
-    if isinstance(condition, Wildcard) and set(condition.pattern) == {"*"}:
-        return True
-    if isinstance(condition, Wildcard) and attribute.vr == "PN" and _asks_for_nothing(condition):
-        return True
-    if isinstance(condition, FuzzyName) and not condition.words:
-        return True
-    if text is None or (
-        attribute.keyword in {"ModalitiesInStudy", "SOPClassesInStudy"} and not text
-    ):
-        return False
-    if attribute.multiple and not text:
-        return False
+        return text == ""
     test = _test(condition)
-    return any(test(value) for value in split(attribute, text))
-
-
-def _asks_for_nothing(condition: Wildcard) -> bool:
-    return all(set(group) <= {"*"} for group in groups_of(condition.pattern)) and any(
-        groups_of(condition.pattern)
-    )
+    return any(value != "" and test(value) for value in split(attribute, text))
 
 
 def split(attribute: Attribute, text: str) -> list[str]:
@@ -274,10 +260,8 @@ def groups_of(name: str) -> tuple[str, str, str]:
 
 def _name_fits(key: str, value: str, test: Callable[[str, str], bool]) -> bool:
     asked, there = groups_of(key), groups_of(value)
-    if not any(asked):
-        return not any(there)
     if "=" not in key:
-        return any(test(asked[0], group) for group in there if group)
+        return any(group != "" and test(asked[0], group) for group in there)
     return all(
         set(mine) == {"*"} or (bool(theirs) and test(mine, theirs))
         for mine, theirs in zip(asked, there, strict=True)
@@ -293,11 +277,16 @@ def like(pattern: str, value: str) -> bool:
 
 def padded(text: str) -> str | None:
     """A time with all its digits."""
-    text = text.replace(":", "")
-    if not re.fullmatch(r"[0-9]{2}([0-9]{2}([0-9]{2}(\.[0-9]{1,6})?)?)?", text):
+    form = r"([01][0-9]|2[0-3])(:?[0-5][0-9](:?([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?"
+    if not re.fullmatch(form, text):
         return None
-    whole, _, fraction = text.partition(".")
+    whole, _, fraction = text.replace(":", "").partition(".")
     return f"{whole:0<6}.{fraction:0<6}"
+
+
+def plain(date: str) -> str:
+    """A date without the dots of ACR-NEMA."""
+    return date.replace(".", "") if re.fullmatch(r"[0-9]{4}\.[0-9]{2}\.[0-9]{2}", date) else date
 
 
 def _in_range(condition: Range, value: str) -> bool:

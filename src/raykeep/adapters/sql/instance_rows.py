@@ -138,14 +138,13 @@ def study_row(instance: Instance, patient: int) -> Row:
     """Columns of the study."""
     row = _columns(Level.STUDY, instance.attributes.values)
     row |= _sequences(Level.STUDY, instance.attributes)
-    date = row["study_date"]
-    date = date if isinstance(date, str) and is_date(date) else ""
+    date = str(row["study_date"] or "")
     row |= {
         "facility": instance.facility,
         "patient_row": patient,
         "study_instance_uid": instance.study_instance_uid,
         "year": year_of(date),
-        "order_date": date,
+        "order_date": date if is_date(date) else "",
         "order_time": row["study_time_padded"] or "",
     }
     return row
@@ -187,7 +186,7 @@ def quarantined_row(instance: Instance) -> Row:
         "study_instance_uid": instance.study_instance_uid,
         "series_instance_uid": instance.series_instance_uid,
         "modality": "\\".join(modalities_of(instance)),
-        "year": year_of(plain_date(values.get(_STUDY_DATE, ""))),
+        "year": year_of(values.get(_STUDY_DATE, "")),
         "number_of_frames": clean(values.get(_NUMBER_OF_FRAMES, "")),
         "finding": clean(instance.finding),
     }

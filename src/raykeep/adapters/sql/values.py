@@ -21,6 +21,7 @@ _json = msgspec.json.Encoder(enc_hook=str)  # for UIDs and names of facilities, 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE = re.compile(r"[0-9]{8}", re.ASCII)
+_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
 _OLD_DATE = re.compile(r"([0-9]{4})\.([0-9]{2})\.([0-9]{2})", re.ASCII)
 _TIME = re.compile(
     r"([01][0-9]|2[0-3])(?::?([0-5][0-9])(?::?([0-5][0-9]|60)(?:\.([0-9]{1,6}))?)?)?", re.ASCII
@@ -98,8 +99,9 @@ def is_date(text: str) -> bool:
 
 
 def year_of(date: str) -> int:
-    """Year of a plain DA value, 0 when it has none."""
-    return int(date[:4]) if is_date(date) else 0
+    """Year of a DA value, 0 when it does not begin with one."""
+    year = date[:4]
+    return int(year) if _YEAR.fullmatch(year) else 0
 
 
 def order_number(text: str | None) -> int:
