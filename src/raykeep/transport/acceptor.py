@@ -47,6 +47,7 @@ class Connection:
         self.address = address
         self.accepted_at = time.monotonic()
         self.is_established = False
+        self.is_cut = False
         self._acceptor = acceptor
         self._interrupt: Callable[[str], None] | None = None
         self._why = ""
@@ -71,6 +72,7 @@ class Connection:
 
     def cut(self) -> None:
         """End it from another thread, now."""
+        self.is_cut = True
         self.socket.shut(SHUT_RDWR)
 
 
@@ -245,7 +247,7 @@ class Acceptor:
 
     def _strangers_served(self) -> list[Connection]:
         with self._lock:
-            return [one for one in self._served if not one.is_established]
+            return [one for one in self._served if not (one.is_established or one.is_cut)]
 
     def _make_room(self, error: Exception) -> None:
         """Descriptors or threads have run out: the oldest stranger goes, and we wait a little."""

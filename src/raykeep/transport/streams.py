@@ -21,8 +21,8 @@ from raykeep.wire.buffers import BytesLike
 SMALL_BUFFER: Final = 16_384  # bytes
 LARGE_BUFFER: Final = 524_288  # bytes
 _RECORD: Final = 16_384  # bytes, the largest TLS record (RFC 8446 section 5.1)
-_MAX_VECTORS: Final = 512  # buffers in one sendmsg; the kernel takes 1,024
-_MAX_ENCRYPTED_AT_ONCE: Final = 262_144  # bytes
+_VECTORS_AT_ONCE: Final = 512  # buffers in one sendmsg; the kernel takes 1,024
+_ENCRYPTED_AT_ONCE: Final = 262_144  # bytes
 _LINGER: Final = 1.0  # seconds that a refused peer gets to read why
 
 
@@ -105,7 +105,7 @@ class PlainStream:
         at = 0
         while at < len(waiting):
             self._socket.settimeout(_left(deadline))
-            sent = self._socket.sendmsg(waiting[at : at + _MAX_VECTORS])
+            sent = self._socket.sendmsg(waiting[at : at + _VECTORS_AT_ONCE])
             while at < len(waiting) and sent >= len(waiting[at]):
                 sent -= len(waiting[at])
                 at += 1
@@ -208,7 +208,7 @@ class TLSStream:
             # Joined, since each write makes a record of its own.
             together.append(buffer)
             length += len(buffer)
-            if length >= _MAX_ENCRYPTED_AT_ONCE:
+            if length >= _ENCRYPTED_AT_ONCE:
                 self._encrypt(together, deadline)
                 together, length = [], 0
         if together:

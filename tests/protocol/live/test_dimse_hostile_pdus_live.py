@@ -18,6 +18,7 @@ from raykeep.wire.upperlayer.pdu import PDUType, ProposedContext
 from tests.builders import ct_instance
 from tests.fakes.dimse_server import RunningServer, StartServer
 from tests.fakes.scu import CT, EXPLICIT, VERIFICATION, Scu, associate_rq
+from tests.fakes.waiting import until
 
 ECHO = CEchoRQ(message_id=1, affected_sop_class_uid=VERIFICATION)
 
@@ -87,6 +88,17 @@ def test_65_thousand_contexts_are_not_taken_apart(plain: RunningServer):
     assert answer[:1] == bytes([PDUType.ABORT])
     assert time.monotonic() - begun < 1
     assert resident() - before < 16_000_000
+
+
+def test_a_request_in_another_protocol_version_is_rejected_and_recorded(plain: RunningServer):
+    raw = bytearray(encode(associate_rq("OLD01")))
+    raw[6:8] = b"\0\2"
+
+    answer = answer_to(plain, bytes(raw), seconds=1.0)
+
+    assert answer[:1] == bytes([PDUType.ASSOCIATE_RJ])
+    assert answer[7:10] == bytes([1, 2, 2])  # permanent, ACSE, protocol version not supported
+    assert until(lambda: "protocol version" in plain.archive.records()[-1].reason)
 
 
 def test_the_most_contexts_that_fit_are_answered(plain: RunningServer):

@@ -242,3 +242,28 @@ def test_aborting_says_why():
     assert stream.sent.startswith(ABORT)
     assert messages.next_command() is None
     assert messages.how_ended == "too long"
+
+
+def test_a_data_set_that_was_left_unread_is_a_mistake_of_ours():
+    messages, _ = talking(message(3, STORE, b"x" * 10))
+    messages.next_command()
+
+    with pytest.raises(ValueError, match="before the next command"):
+        messages.next_command()
+
+
+def test_a_cancel_may_come_in_pieces():
+    raw = message(1, CCancelRQ(message_id_being_responded_to=7), longest=46)
+    messages, _ = talking(message(1, ECHO), raw)
+    messages.next_command()
+
+    assert messages.is_cancelled(7)
+
+
+def test_a_release_within_a_command_set_is_a_breach():
+    raw = message(1, ECHO, longest=46)
+    messages, stream = talking(raw[:52], encode(ReleaseRQ()))
+
+    assert messages.next_command() is None
+    assert stream.sent.startswith(ABORT)
+    assert "release" in messages.how_ended

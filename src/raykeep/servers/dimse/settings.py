@@ -7,9 +7,9 @@ import msgspec
 from raykeep.domain.ae_title import AETitle
 from raykeep.wire.upperlayer.limits import UpperLayerLimits
 
-_Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-_Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-_Count = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 
 
 class DimseSettings(
@@ -32,14 +32,14 @@ class DimseSettings(
 
     ae_title: AETitle = AETitle("RAYKEEP")
     host: str = "127.0.0.1"
-    port: _Port = 2762
-    max_associations: _Count = 64
-    max_associations_per_device: _Count = 16
+    port: Port = 2762
+    max_associations: Count = 64
+    max_associations_per_device: Count = 16
     max_pdu_length: Annotated[int, msgspec.Meta(ge=4096, le=1_048_576)] = 131_072
-    handshake_timeout: _Seconds = 10.0
-    artim_timeout: _Seconds = 10.0
-    pdu_timeout: _Seconds = 30.0
-    idle_timeout: _Seconds = 60.0
+    handshake_timeout: Seconds = 10.0
+    artim_timeout: Seconds = 10.0
+    pdu_timeout: Seconds = 30.0
+    idle_timeout: Seconds = 60.0
 
     def upper_layer_limits(self) -> UpperLayerLimits:
         """What the upper layer holds a peer to."""
@@ -66,4 +66,4 @@ class DimsePlainSettings(
 
     enabled: bool = False
     host: str = "127.0.0.1"
-    port: _Port = 11_112
+    port: Port = 11_112
