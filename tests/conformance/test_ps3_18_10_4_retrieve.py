@@ -7,6 +7,8 @@ import pytest
 from raykeep.domain.access import Action, Role
 from raykeep.domain.audit_event import EventID
 from tests.builders import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     JPEG_2000_LOSSLESS,
@@ -302,6 +304,31 @@ def test_frames_come_as_stored_or_not_at_all(
         assert f"{kind}; transfer-syntax={JPEG_BASELINE}".encode() in answer.content or (
             answer.headers["content-type"] == f"{kind}; transfer-syntax={JPEG_BASELINE}"
         )
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN],
+)
+def test_native_frames_are_in_the_default_syntax_whatever_is_round_them(
+    web: Web, syntax: str
+) -> None:
+    pixels = bytes(range(128))
+    built = stored(web, ct_instance(transfer_syntax_uid=syntax, pixels=pixels))
+    named = f"{OCTETS}; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}"
+    answer = web.get(path_of(built, "frames", "1"), named)
+
+    assert answer.content == pixels
+    assert answer.headers["content-type"] == named
+
+
+def test_big_endian_frames_say_so(web: Web) -> None:
+    built = stored(web, ct_instance(transfer_syntax_uid=EXPLICIT_VR_BIG_ENDIAN))
+    path = path_of(built, "frames", "1")
+
+    assert EXPLICIT_VR_BIG_ENDIAN in web.get(path, OCTETS).headers["content-type"]
+    wanted = f"{OCTETS}; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}"
+    assert web.get(path, wanted).status_code == 406
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,13 @@ def test_no_more_is_read_than_is_asked_for() -> None:
     reply.pull()
     assert len(taken) == FIRST_PIECES + PIECES_AT_ONCE
     assert not reply.done
-    reply.close()
+
+
+def test_what_a_body_is_made_from_is_let_go_with_it() -> None:
+    taken: list[int] = []
+    reply = StreamReply(200, [], counted(100, taken), None).begin()
+    del reply
+
     assert taken[-1] == -1
 
 
@@ -32,8 +38,3 @@ def test_the_last_pieces_are_known_to_be_the_last() -> None:
 
     assert reply.done
     assert reply.ahead == [b"0", b"1", b"2"]
-    reply.close()
-
-
-def test_a_body_without_a_generator_is_closed_too() -> None:
-    StreamReply(200, [], iter([b"a"]), 1).begin().close()

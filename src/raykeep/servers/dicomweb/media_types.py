@@ -2,7 +2,12 @@
 
 from functools import lru_cache
 
-from raykeep.dicom.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
+from raykeep.dicom.transfer_syntaxes import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    transfer_syntax,
+)
 from raykeep.domain.errors import NotAcceptable
 from raykeep.wire.http.accept import Offer, select
 from raykeep.wire.http.media_types import MediaType
@@ -13,6 +18,8 @@ OCTET_STREAM = "application/octet-stream"
 MULTIPART = "multipart/related"
 
 _TRANSFER_SYNTAX = "transfer-syntax"
+
+_SAME_PIXELS = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN})
 
 JSON_OFFERS = (
     Offer(MediaType("application", "dicom+json")),
@@ -71,7 +78,7 @@ def pixel_type(header: str | None, query: str | None, syntax_uid: str, frames: i
         NotAcceptable: it wants another media type, or another transfer syntax.
     """
     own = transfer_syntax(syntax_uid).frame_media_type
-    parameters = ((_TRANSFER_SYNTAX, syntax_uid),)
+    parameters = ((_TRANSFER_SYNTAX, _of_pixels(syntax_uid)),)
     kinds = [own] if own == OCTET_STREAM else [own, OCTET_STREAM]
     offers = [
         Offer(MediaType("multipart", "related", (("type", kind), *parameters))) for kind in kinds
@@ -107,6 +114,12 @@ def part_type(chosen: MediaType) -> str:
     kind = chosen.parameter("type") if chosen.essence == MULTIPART else chosen.essence
     syntax = chosen.parameter(_TRANSFER_SYNTAX)
     return f"{kind}; {_TRANSFER_SYNTAX}={syntax}" if syntax else str(kind)
+
+
+def _of_pixels(syntax_uid: str) -> str:
+    """The transfer syntax that frames are in when taken out of a data set stored in another."""
+    # How the elements round them are written is nothing to native pixels.
+    return EXPLICIT_VR_LITTLE_ENDIAN if syntax_uid in _SAME_PIXELS else syntax_uid
 
 
 def _selected(
