@@ -93,4 +93,5 @@ def _told(error: Exception) -> tuple[str, int]:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     where = context.command_path if isinstance(context, click.Context) else "raykeep"
-    return f"{message[:1].lower()}{message[1:]}. See `{where} --help`", error.exit_code
+    stop = "" if message.endswith("?") else "."
+    return f"{message[:1].lower()}{message[1:]}{stop} See `{where} --help`", error.exit_code
