@@ -21,8 +21,8 @@ from itertools import count
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.filewriter import dcmwrite, write_dataset
 from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import dcmwrite, write_dataset
 from pydicom.sequence import Sequence as ItemSequence
 from pydicom.uid import UID
 
