@@ -89,7 +89,7 @@ def checkpoint(place: Place) -> int:
 
 
 @audit.command("prove", asks="audit.prove")
-@click.argument("record", metavar="ID")
+@click.argument("record", metavar="ID", help="Its id, as `audit tail` shows it.")
 @pass_place
 def prove(place: Place, record: str) -> int:
     """Print the proof that a record stands on the trail, for whoever has the public key alone."""

@@ -17,6 +17,7 @@ USUAL_RIGHTS = "echo,store"  # what a modality needs
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
+AET = click.argument("aet", help="Its AE title.")
 OUT = click.option(
     "--out",
     type=FOLDER,
@@ -38,7 +39,7 @@ def device() -> None:
 
 
 @device.command("enroll", asks="device.enroll", here=("out",))
-@click.argument("aet")
+@AET
 @click.option("--facility", required=True, metavar="F", help="Tenant that its instances belong to.")
 @click.option(
     "--ip", multiple=True, metavar="CIDR", help="Where it may come from, e.g. 10.1.2.0/24."
@@ -103,7 +104,7 @@ def enroll(
 
 
 @device.command("renew", asks="device.renew", here=("out", "replace"))
-@click.argument("aet")
+@AET
 @CSR
 @click.option("--replace", is_flag=True, help="Overwrite the files of the certificate before.")
 @OUT
@@ -119,7 +120,7 @@ def renew(place: Place, aet: str, csr: Path | None, out: Path, *, replace: bool)
 
 
 @device.command("revoke", asks="device.revoke")
-@click.argument("aet")
+@AET
 @pass_place
 def revoke(place: Place, aet: str) -> int:
     """Cut a device off: new associations at once, live ones within five seconds."""
@@ -135,7 +136,7 @@ def list_all(place: Place) -> int:
 
 
 @device.command("show", asks="device.show")
-@click.argument("aet")
+@AET
 @pass_place
 def show(place: Place, aet: str) -> int:
     """One device."""

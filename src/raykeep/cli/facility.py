@@ -15,7 +15,7 @@ def facility() -> None:
 
 
 @facility.command("add", asks="facility.add")
-@click.argument("name")
+@click.argument("name", help="1 to 32 lower-case letters, digits and inner hyphens.")
 @click.option("--title", default="", metavar="TEXT", help="What people call it. Default: its name.")
 @pass_place
 def add(place: Place, name: str, title: str) -> int:
@@ -33,7 +33,7 @@ def list_all(place: Place) -> int:
 
 
 @facility.command("show", asks="facility.show")
-@click.argument("name")
+@click.argument("name", help="Its name.")
 @pass_place
 def show(place: Place, name: str) -> int:
     """One tenant."""

@@ -14,7 +14,14 @@ MAX_SHOWN = 20  # refusals that are named one by one; --json names more
 
 
 @click.command("import", cls=Leaf, asks="import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH…",
+    help="Folders, ZIP files, a DICOMDIR, DICOM files.",
+)
 @click.option("--facility", metavar="F", help="Tenant to import into. Default: the only one.")
 @pass_place
 def take_in(place: Place, paths: tuple[Path, ...], facility: str | None) -> int:

@@ -62,7 +62,7 @@ def list_all(place: Place) -> int:
 
 
 @token.command("revoke", asks="token.revoke")
-@click.argument("token_id", metavar="ID")
+@click.argument("token_id", metavar="ID", help="Its id, as `token list` shows it.")
 @pass_place
 def revoke(place: Place, token_id: str) -> int:
     """Cut a token off: new requests at once, streams within five seconds."""

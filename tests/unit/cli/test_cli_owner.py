@@ -9,7 +9,7 @@ import pytest
 from raykeep.cli import owner
 from raykeep.cli.failures import CommandFailed
 
-ANN = SimpleNamespace(pw_name="ann", pw_uid=4711, pw_gid=4712, pw_dir="/home/of/ann")
+ANN = SimpleNamespace(pw_name="ann", pw_uid=4711, pw_gid=4712, pw_dir="/users/ann")
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def system(monkeypatch):
     for name in ("setgroups", "initgroups", "setgid", "setuid"):
         monkeypatch.setattr(os, name, lambda *a, name=name: calls.append((name, *a)))
     monkeypatch.setattr(os, "umask", lambda mask: calls.append(("umask", mask)))
-    monkeypatch.setenv("HOME", "/home/of/root")
-    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/of/root/.config")
+    monkeypatch.setenv("HOME", "/users/root")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/users/root/.config")
     return calls
 
 
@@ -68,7 +68,7 @@ def test_root_becomes_the_owner_for_good_with_the_owners_groups_and_home(
     owner.become_owner(Folder(4711))
 
     assert system[1:] == [("initgroups", "ann", 4712), ("setgid", 4712), ("setuid", 4711)]
-    assert (os.environ["HOME"], os.environ["USER"]) == ("/home/of/ann", "ann")
+    assert (os.environ["HOME"], os.environ["USER"]) == ("/users/ann", "ann")
     assert "XDG_CONFIG_HOME" not in os.environ
 
 
