@@ -300,7 +300,7 @@ def multi_frame_instance(
     }
     built = instance(
         MULTI_FRAME_GRAYSCALE_BYTE_SC,
-        "OT",
+        "XC",
         transfer_syntax_uid=transfer_syntax_uid,
         **{**given, **attributes},  # type: ignore[arg-type] # keywords of both kinds
     )

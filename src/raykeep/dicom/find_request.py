@@ -71,7 +71,7 @@ def query_from_identifier(
     """Read the identifier of a C-FIND request.
 
     Attributes of levels above that are no unique keys match and return, too: the
-    standard leaves them to the SCP, and requestors send them.
+    standard leaves them to the SCP, and many peers send them.
 
     Args:
         model: Of the SOP class.

@@ -5,7 +5,6 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -58,18 +57,23 @@ def _words(numbers: Sequence[int]) -> bytes:
     return words.tobytes()
 
 
-@dataclass(frozen=True, slots=True)
 class FragmentTable:
     """Places of the fragments of one instance.
 
+    A place is a sum of lengths, worked out for the fragments that are asked for: a slide may
+    have hundreds of thousands, and one frame is wanted.
+
     Attributes:
-        fragments: Each fragment's value in the stored data set, without the Basic Offset Table.
         starts: Number of the first fragment of each frame, counted from 0; empty when no
             table said so.
     """
 
-    fragments: tuple[ByteRange, ...]
-    starts: tuple[int, ...]
+    __slots__ = ("_lengths", "_offset", "starts")
+
+    def __init__(self, offset: int, lengths: "array[int]", starts: Sequence[int]) -> None:
+        self._offset = offset  # of the first fragment's item tag in the stored data set
+        self._lengths = lengths
+        self.starts = tuple(starts)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "FragmentTable":
@@ -90,13 +94,23 @@ class FragmentTable:
             raise IntegrityError(msg)
         if sys.byteorder == "big":
             words.byteswap()
-        position = offset + _ITEM_HEADER + table_length
-        fragments = []
-        for length in words[starts:]:
+        return cls(offset + _ITEM_HEADER + table_length, words[starts:], words[:starts])
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def fragments(self, start: int = 0, stop: int | None = None) -> list[ByteRange]:
+        """Values of the fragments `start` up to `stop` in the stored data set, in order.
+
+        The Basic Offset Table is none of them.
+        """
+        position = self._offset + sum(self._lengths[:start]) + _ITEM_HEADER * start
+        spans = []
+        for length in self._lengths[start:stop]:
             position += _ITEM_HEADER
-            fragments.append(ByteRange(position, position + length))
+            spans.append(ByteRange(position, position + length))
             position += length
-        return cls(tuple(fragments), tuple(words[:starts]))
+        return spans
 
     def frame(self, frame: int, number_of_frames: int) -> list[ByteRange]:
         """The fragments of one frame, in order.
@@ -109,16 +123,16 @@ class FragmentTable:
             FrameNotFound: no such frame, or the instance does not say where frames begin (a
                 video, or a wrong offset table).
         """
-        count = len(self.fragments)
+        count = len(self)
         if not 1 <= frame <= number_of_frames:
             raise _no_frame(frame, number_of_frames)
         if number_of_frames == 1:
-            return list(self.fragments)
+            return self.fragments()
         if count == number_of_frames:
-            return [self.fragments[frame - 1]]
+            return self.fragments(frame - 1, frame)
         if len(self.starts) == number_of_frames:
             bounds = (*self.starts, count)
-            return list(self.fragments[bounds[frame - 1] : bounds[frame]])
+            return self.fragments(bounds[frame - 1], bounds[frame])
         msg = (
             f"frame {frame} cannot be told apart: {number_of_frames} frames lie in {count} "
             "fragments without a usable offset table. Retrieve the whole instance"
@@ -135,7 +149,11 @@ def frame_spans(packed: bytes, number_of_frames: int) -> list[list[ByteRange]]:
     """
     table = FragmentTable.unpack(packed)
     table.frame(1, number_of_frames)  # raises before a claim of 2^31 frames costs anything
-    return [table.frame(number, number_of_frames) for number in range(1, number_of_frames + 1)]
+    spans = table.fragments()
+    if number_of_frames == 1:
+        return [spans]
+    starts = table.starts if len(table) != number_of_frames else range(number_of_frames)
+    return [spans[start:stop] for start, stop in pairwise((*starts, len(table)))]
 
 
 def native_frame_range(

@@ -109,7 +109,7 @@ def _single(attribute: Attribute, value: str, limits: DataSetLimits) -> Plain | 
     if attribute.vr == "TM":
         return _time(attribute, value)
     if value == "*":
-        return None  # also in VRs without wild cards: many requestors mean "any" by it
+        return None  # also in VRs without wild cards: many peers mean "any" by it
     if attribute.vr in vrs.WILDCARDS and ("*" in value or "?" in value):
         return _wildcard(attribute, value, limits)
     _check_form(attribute, value)

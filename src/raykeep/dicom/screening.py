@@ -82,7 +82,7 @@ def fragment_finding(head: Head, fragments: bytes) -> str | None:
     """
     if not fragments or transfer_syntax(head.transfer_syntax_uid).video:
         return None
-    count = len(FragmentTable.unpack(fragments).fragments)
+    count = len(FragmentTable.unpack(fragments))
     if count < head.number_of_frames:
         return f"it claims {head.number_of_frames} frames, but has {count} fragments"
     return None

@@ -1,6 +1,7 @@
 """Frames are found where they lie, native and encapsulated."""
 
 import struct
+import time
 from itertools import pairwise
 
 import pytest
@@ -162,7 +163,7 @@ def test_a_table_of_odd_length_is_not_believed() -> None:
 @given(st.integers(0, 2**40), st.lists(st.integers(0, 2**31), max_size=20), st.integers(0, 3))
 def test_packed_places_come_back(offset: int, lengths: list[int], entries: int) -> None:
     packed = pack_fragments(offset, bytes(4 * entries), lengths)
-    fragments = FragmentTable.unpack(packed).fragments
+    fragments = FragmentTable.unpack(packed).fragments()
     position = offset + 8 + 4 * entries
 
     for fragment, length in zip(fragments, lengths, strict=True):
@@ -186,6 +187,16 @@ def test_a_frame_by_its_number() -> None:
     for frame in (0, 3):
         with pytest.raises(FrameNotFound, match=f"no frame {frame}"):
             table.frame(frame, 2)
+
+
+def test_one_frame_of_very_many_is_found_quickly() -> None:
+    packed = pack_fragments(0, b"", [100] * 500_000)
+    begin = time.process_time()
+    table = FragmentTable.unpack(packed)
+
+    assert table.frame(500_000, 500_000) == [ByteRange(54_000_000 + 8 - 100, 54_000_008)]
+    assert len(frame_spans(packed, 500_000)) == 500_000
+    assert time.process_time() - begin < 10  # seconds
 
 
 def fragments_of(built) -> bytes:

@@ -305,7 +305,7 @@ def test_fragments_in_a_native_syntax_are_noted() -> None:
 
 def test_a_number_of_frames_that_is_none_is_noted() -> None:
     for text in (b"many", b"-2", b"0 ", b"99999999999 "):
-        raw = instance("1.2.840.10008.5.1.4.1.1.7", "OT").data_set
+        raw = instance("1.2.840.10008.5.1.4.1.1.7", "XC").data_set
         raw += element(0x00280008, b"IS", text)
         head = fed(raw).head
 
@@ -314,7 +314,7 @@ def test_a_number_of_frames_that_is_none_is_noted() -> None:
 
 
 def test_rows_of_an_odd_kind_are_read_or_noted() -> None:
-    raw = instance("1.2.840.10008.5.1.4.1.1.7", "OT").data_set
+    raw = instance("1.2.840.10008.5.1.4.1.1.7", "XC").data_set
     long = fed(raw + element(0x00280010, b"UL", struct.pack("<I", 70_000))).head
     wrong = fed(raw + element(0x00280010, b"UL", bytes(6))).head
     empty = fed(raw + element(0x00280010, b"US", b"")).head

@@ -130,8 +130,8 @@ def test_pixels_and_fragments_lie_where_pydicom_finds_them(name: str) -> None:
     count, offsets = parse_fragments(stream)
     table = FragmentTable.unpack(scanner.fragments)
 
-    assert len(table.fragments) == count
-    for fragment, offset in zip(table.fragments, offsets, strict=True):
+    assert len(table) == count
+    for fragment, offset in zip(table.fragments(), offsets, strict=True):
         assert fragment.start == place.offset + offset + 8
     assert start <= offsets[0]
 
