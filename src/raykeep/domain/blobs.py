@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 
+from raykeep.domain.errors import shown
 from raykeep.domain.facility import FacilityName
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
+_FORM = re.compile(r"([a-z0-9-]+)/([0-9]{4})/([0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,8 +34,17 @@ class BlobKey:
 
     @classmethod
     def parse(cls, text: str) -> "BlobKey":
-        """Read the form that `str` gives."""
-        facility, year, object_id = text.split("/")
+        """Read the form that `str` gives, and no other.
+
+        Raises:
+            ValueError: it is none.
+            InvalidInput: the facility is none.
+        """
+        found = _FORM.fullmatch(text)
+        if found is None:
+            msg = f"not a blob key: {shown(text)}"
+            raise ValueError(msg)
+        facility, year, object_id = found.groups()
         return cls(FacilityName(facility), int(year), object_id)
 
 

@@ -13,8 +13,9 @@ def fold(text: str) -> str:
     if text.isascii():
         folded = text.lower()
     else:
-        apart = unicodedata.normalize("NFKD", text.casefold())
-        plain = "".join(c for c in apart if not _is_accent(c))
+        # Twice: what compatibility takes apart may be capitals again (`™` is TM).
+        apart = unicodedata.normalize("NFKD", text.casefold()).casefold()
+        plain = "".join(c for c in unicodedata.normalize("NFKD", apart) if not _is_accent(c))
         folded = unicodedata.normalize("NFC", plain.translate(_PLAIN))
     return " ".join(folded.split()) if " " in folded else folded
 
