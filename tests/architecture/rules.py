@@ -295,14 +295,14 @@ RULES = (
     Rule(
         "The time of day is read at the rim and handed in",
         reads(WALL_CLOCK),
-        except_in=("bootstrap.py", "supervisor.py", "cli"),
+        except_in=("bootstrap", "supervisor.py", "cli"),
     ),
     Rule(
         "Durations are measured where bytes and processes move",
         reads(STOPWATCH),
         except_in=(
             "transport", "servers", "edge", "adapters", "worker",
-            "bootstrap.py", "supervisor.py", "cli",
+            "bootstrap", "supervisor.py", "cli",
         ),
     ),
     Rule("Every task is kept", drops_task),

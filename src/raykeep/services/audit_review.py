@@ -1,7 +1,6 @@
 """Reading, verifying and proving the trail."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from raykeep.crypto.proofs import InclusionProof
@@ -78,10 +77,17 @@ def verify_trail(
     return report
 
 
-def sign_checkpoint(enforcer: Enforcer, actor: Actor, keys: TrailKeys, clock: Clock) -> str:
+def sign_checkpoint(
+    enforcer: Enforcer,
+    actor: Actor,
+    keys: TrailKeys,
+    clock: Clock,
+    wait: Callable[[float], object],
+) -> str:
     """A checkpoint over the trail as it stands, this request included, to be kept elsewhere.
 
-    The sealer signs one as soon as it meets the record of this request.
+    The sealer signs one as soon as it meets the record of this request; `wait` passes the
+    seconds between two looks whether it has.
 
     Raises:
         AccessDenied: `actor` may not.
@@ -100,7 +106,7 @@ def sign_checkpoint(enforcer: Enforcer, actor: Actor, keys: TrailKeys, clock: Cl
         kept = trail.checkpoints()
         if kept and kept[-1][0] > before:
             return kept[-1][1]
-        time.sleep(0.1)
+        wait(0.1)
     msg = "the sealer signed no checkpoint in time. Look at `raykeep status` and its log"
     raise StorageUnavailable(msg)
 

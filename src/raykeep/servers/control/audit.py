@@ -1,5 +1,6 @@
 """`raykeep audit …`."""
 
+import time
 from datetime import datetime
 from typing import TypeVar
 
@@ -98,7 +99,9 @@ def verify(context: Context, actor: Actor, given: Verify) -> Finished:
 @COMMANDS.answer("audit.checkpoint", Nothing)
 def checkpoint(context: Context, actor: Actor, _: Nothing) -> Plain:
     """A signed checkpoint over the trail as it stands."""
-    note = audit_review.sign_checkpoint(context.enforcer, actor, context.trail_keys, context.clock)
+    note = audit_review.sign_checkpoint(
+        context.enforcer, actor, context.trail_keys, context.clock, time.sleep
+    )
     return {"checkpoint": note, "public_key": str(context.trail_keys.verifier())}
 
 
@@ -110,7 +113,7 @@ def prove(context: Context, actor: Actor, given: ById) -> Plain:
         proof = audit_review.prove_record(*archive, given.record)
     except RecordNotFound:
         # It may be younger than the last checkpoint.
-        audit_review.sign_checkpoint(*archive)
+        audit_review.sign_checkpoint(*archive, time.sleep)
         proof = audit_review.prove_record(*archive, given.record)
     return {
         "leaf": proof.leaf_index,
