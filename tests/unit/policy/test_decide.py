@@ -177,3 +177,111 @@ def test_every_builtin_rule_has_a_name_of_its_own():
     names = [rule.name for rule in BUILTIN_RULES.rules]
 
     assert len(set(names)) == len(names)
+
+
+def _rule(name: str, effect: Effect, **studies: object) -> Rule:
+    condition = StudyCondition(own_facilities=False, **studies)  # type: ignore[arg-type] # handed on
+    return Rule(
+        name, effect, frozenset({Role.RADIOLOGIST}), frozenset({Action.STUDY_READ}), condition
+    )
+
+
+def test_a_denial_of_some_studies_leaves_the_others_and_narrows_the_scope():
+    rules = Rules(
+        (
+            _rule("yes", Effect.PERMIT),
+            _rule("not the old ones", Effect.DENY, years=((1900, 1999),)),
+        )
+    )
+    actor = somebody(Role.RADIOLOGIST)
+    old, new = study(year=1999), study(year=2000)
+
+    before = decide(rules, Request(actor, Action.STUDY_READ, None, NOW))
+    on_old = decide(rules, Request(actor, Action.STUDY_READ, old, NOW))
+
+    assert isinstance(before, Permit)
+    assert (before.scope.contains(old), before.scope.contains(new)) == (False, True)
+    assert isinstance(on_old, Denial)
+    assert on_old.reason == "rule 'not the old ones' denies it"
+    assert isinstance(decide(rules, Request(actor, Action.STUDY_READ, new, NOW)), Permit)
+
+
+def test_a_permit_that_asks_for_more_does_not_take_the_place_of_one_that_asks_for_less():
+    strict = frozenset({Obligation.STEP_UP})
+    rules = Rules(
+        tuple(
+            Rule(
+                name,
+                Effect.PERMIT,
+                frozenset({Role.AUDITOR}),
+                frozenset({Action.AUDIT_READ}),
+                obligations=obligations,
+            )
+            for name, obligations in (("easy", frozenset()), ("strict", strict))
+        )
+    )
+
+    decision = decide(rules, Request(somebody(Role.AUDITOR), Action.AUDIT_READ, None, NOW))
+
+    assert isinstance(decision, Permit)
+    assert decision.rule == "easy"
+
+
+def test_a_denial_names_who_asked_as_what_and_where():
+    nobody = somebody()
+
+    without = decide(BUILTIN_RULES, Request(nobody, Action.STUDY_READ, None, NOW))
+    within = decide(BUILTIN_RULES, Request(nobody, Action.STUDY_READ, study(SOUTH), NOW))
+
+    assert isinstance(without, Denial)
+    assert isinstance(within, Denial)
+    assert without.reason == "no rule permits study:read to token 'somebody' (roles: none)"
+    assert within.reason == without.reason + " in facility 'south'"
+
+
+def test_nobody_gets_a_role_by_being_in_no_facility():
+    lost = Actor(
+        ActorKind.TOKEN,
+        "lost",
+        frozenset({Role.RADIOLOGIST}),
+        frozenset(),
+        Origin(Door.DICOMWEB),
+    )
+
+    assert isinstance(decide(BUILTIN_RULES, Request(lost, Action.STUDY_READ, study(), NOW)), Denial)
+    assert not scope_of(BUILTIN_RULES, lost, Action.STUDY_READ, NOW).contains(study())
+
+
+def test_the_archives_own_processes_see_no_images_and_change_no_credentials():
+    process = Actor(
+        ActorKind.SERVICE,
+        "worker-0",
+        frozenset({Role.SERVICE}),
+        frozenset(),
+        Origin(Door.WORKER),
+        all_facilities=True,
+    )
+
+    for action in (
+        Action.STUDY_READ,
+        Action.STUDY_SEARCH,
+        Action.INSTANCE_STORE,
+        Action.TOKEN_CREATE,
+        Action.DEVICE_ENROLL,
+    ):
+        assert isinstance(decide(BUILTIN_RULES, Request(process, action, None, NOW)), Denial)
+
+
+def test_the_operators_role_is_worth_nothing_over_the_network():
+    for door in (Door.DIMSE, Door.DICOMWEB):
+        intruder = somebody(Role.LOCAL_OPERATOR, door=door)
+        for action in Action:
+            decision = decide(BUILTIN_RULES, Request(intruder, action, None, NOW))
+            assert isinstance(decision, Denial)
+
+
+def test_storing_or_searching_alone_never_opens_an_image():
+    for role in (Role.UPLOADER, Role.DEVICE_STORE, Role.DEVICE_FIND, Role.AUDITOR):
+        actor = somebody(role, door=Door.DIMSE)
+        decision = decide(BUILTIN_RULES, Request(actor, Action.STUDY_READ, study(), NOW))
+        assert isinstance(decision, Denial)
