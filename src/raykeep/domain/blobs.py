@@ -7,6 +7,7 @@ from raykeep.domain.errors import shown
 from raykeep.domain.facility import FacilityName
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
+_FIRST_YEAR, _LAST_YEAR = 1000, 9999  # written with four digits
 _FORM = re.compile(r"([a-z0-9-]+)/([0-9]{4})/([0-9a-f]{32})")
 
 
@@ -25,7 +26,7 @@ class BlobKey:
     object_id: str
 
     def __post_init__(self) -> None:
-        if _OBJECT_ID.fullmatch(self.object_id) is None or not 1000 <= self.year <= 9999:
+        if _OBJECT_ID.fullmatch(self.object_id) is None or not _FIRST_YEAR <= self.year <= _LAST_YEAR:
             msg = f"not a blob key: {self.facility}/{self.year}/{self.object_id}"
             raise ValueError(msg)
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from raykeep.domain.errors import InvalidInput, shown
 
@@ -17,7 +18,8 @@ class FacilityName(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> "FacilityName":
+    def __new__(cls, text: str) -> Self:
+        """Take `text` if it is one; see the class."""
         if _FORM.fullmatch(text) is None:
             msg = (
                 f"{shown(text)} is not a facility name: 1 to 32 lower-case letters, digits and "

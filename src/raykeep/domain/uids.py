@@ -1,6 +1,7 @@
 """Unique identifiers (PS3.5 section 9), valid by construction."""
 
 import re
+from typing import Self
 
 from raykeep.domain.errors import InvalidUID
 
@@ -18,7 +19,8 @@ class UID(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> "UID":
+    def __new__(cls, text: str) -> Self:
+        """Take `text` if it is one; see the class."""
         if len(text) > MAX_LENGTH or _FORM.fullmatch(text) is None:
             raise InvalidUID(text)
         return super().__new__(cls, text)
