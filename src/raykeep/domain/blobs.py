@@ -26,7 +26,10 @@ class BlobKey:
     object_id: str
 
     def __post_init__(self) -> None:
-        if _OBJECT_ID.fullmatch(self.object_id) is None or not _FIRST_YEAR <= self.year <= _LAST_YEAR:
+        if (
+            _OBJECT_ID.fullmatch(self.object_id) is None
+            or not _FIRST_YEAR <= self.year <= _LAST_YEAR
+        ):
             msg = f"not a blob key: {self.facility}/{self.year}/{self.object_id}"
             raise ValueError(msg)
 

@@ -64,9 +64,7 @@ class ChangeRefused(ArchiveError):
 class LimitExceeded(ArchiveError):
     """A peer asked for more than a limit allows; see docs/reference/limits.md."""
 
-    def __init__(
-        self, limit: str, value: float, allowed: float, unit: str = ""
-    ) -> None:
+    def __init__(self, limit: str, value: float, allowed: float, unit: str = "") -> None:
         unit = f" {unit}" if unit else ""
         super().__init__(
             f"{limit} is {value}{unit}, more than the {allowed}{unit} allowed. "
