@@ -12,7 +12,8 @@ from raykeep.domain.blobs import BlobKey, BodyFacts, Place
 from raykeep.domain.errors import KeyUnavailable
 from raykeep.domain.facility import FacilityName
 from raykeep.ports.blobs import BlobStore, Buffer
-from raykeep.ports.keys import FacilityKeyInfo, WrappedKey
+from raykeep.ports.key_administration import FacilityKeyInfo
+from raykeep.ports.keys import WrappedKey
 from raykeep.ports.study_keys import WrappedStudyKey
 from raykeep.vault import Vault
 

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from raykeep.domain.facility import FacilityName
-from raykeep.ports.key_administration import FacilityKeyInfo, KeyAdministration
-
-__all__ = ["FacilityKeyInfo", "KeyAdministration", "KeyWrapper", "WrappedKey"]
+from raykeep.ports.key_administration import FacilityKeyInfo
 
 
 @dataclass(frozen=True, slots=True)

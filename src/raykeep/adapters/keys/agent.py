@@ -32,7 +32,7 @@ from raykeep.adapters.keys.names import MAY_ADMINISTER, MAY_HAVE, ProcessRole, i
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import ArchiveError, InvalidInput, KeyUnavailable, shown
 from raykeep.domain.facility import FacilityName
-from raykeep.ports.keys import FacilityKeyInfo
+from raykeep.ports.key_administration import FacilityKeyInfo
 
 
 class AgentServer:

@@ -33,7 +33,8 @@ from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import InvalidInput, KeyUnavailable
 from raykeep.domain.facility import FacilityName
 from raykeep.ports.authority import IssuedCertificate
-from raykeep.ports.keys import FacilityKeyInfo, WrappedKey
+from raykeep.ports.key_administration import FacilityKeyInfo
+from raykeep.ports.keys import WrappedKey
 
 REPLY_TIMEOUT = 30.0  # seconds
 CURRENT_SECONDS = 5.0  # how long a facility's current version is taken for granted

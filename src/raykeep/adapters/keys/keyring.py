@@ -18,7 +18,7 @@ from raykeep.crypto.secrets_at_rest import derive_key, new_key, open_secret, sea
 from raykeep.domain.errors import IntegrityError, KeyUnavailable
 from raykeep.domain.facility import FacilityName
 from raykeep.ports.clock import Clock
-from raykeep.ports.keys import FacilityKeyInfo
+from raykeep.ports.key_administration import FacilityKeyInfo
 
 MAX_FILE = 16_777_216  # bytes; some 50,000 secrets
 MAX_SECRET = 65_536  # bytes

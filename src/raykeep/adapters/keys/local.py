@@ -14,7 +14,8 @@ from raykeep.crypto.secrets_at_rest import new_key
 from raykeep.crypto.signing import new_signing_key, public_key_of
 from raykeep.crypto.wrap import unwrap_key, wrap_key
 from raykeep.domain.facility import FacilityName
-from raykeep.ports.keys import FacilityKeyInfo, WrappedKey
+from raykeep.ports.key_administration import FacilityKeyInfo
+from raykeep.ports.keys import WrappedKey
 
 PSEUDONYM_LENGTH = 16  # bytes
 
