@@ -28,9 +28,7 @@ class Bearers:
             NotAuthenticated: no token, or none that is good.
             InvalidInput: a token stands in the address, where logs and histories keep it.
         """
-        if b"token" in request.scope["query_string"] and any(
-            name.lower() in _IN_ADDRESS for name, _ in request.parameters
-        ):
+        if any(name.lower() in _IN_ADDRESS for name, _ in request.parameters):
             msg = "a token does not belong into an address. Send it in the Authorization header"
             raise InvalidInput(msg)
         match = _BEARER.fullmatch(request.header(b"authorization") or "")

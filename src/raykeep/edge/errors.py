@@ -59,13 +59,15 @@ class Face:
     headers: tuple[Header, ...] = ()
 
 
+INTERNAL = 500  # the archive's own fault; higher ones are its condition (RFC 9110 section 15.6)
+
 _LATER = (b"retry-after", b"5")
 _BROKEN = "the archive could not do this; the operator finds the story under the id"
 
 FACES: dict[type[ArchiveError], Face] = {
-    ArchiveError: Face(500, "internal", _BROKEN),
+    ArchiveError: Face(INTERNAL, "internal", _BROKEN),
     InvalidInput: Face(400, "invalid"),
-    SettingsError: Face(500, "internal", _BROKEN),
+    SettingsError: Face(INTERNAL, "internal", _BROKEN),
     AlreadyExists: Face(409, "exists"),
     ChangeRefused: Face(409, "changed-meanwhile"),
     LimitExceeded: Face(413, "too-large"),
@@ -86,9 +88,9 @@ FACES: dict[type[ArchiveError], Face] = {
     StorageUnavailable: Face(
         503, "unavailable", "the archive cannot do this now; try again later", (_LATER,)
     ),
-    IntegrityError: Face(500, "internal", _BROKEN),
-    BlobExists: Face(500, "internal", _BROKEN),
-    BlobNotFound: Face(500, "internal", _BROKEN),
+    IntegrityError: Face(INTERNAL, "internal", _BROKEN),
+    BlobExists: Face(INTERNAL, "internal", _BROKEN),
+    BlobNotFound: Face(INTERNAL, "internal", _BROKEN),
 }
 
 
@@ -111,18 +113,27 @@ class ErrorReplies:
         if isinstance(error, HttpRefusal):
             return problem(error.status, error.error, str(error), headers=error.headers)
         face = face_of(type(error))
-        story = self._told(error) if face.status >= 500 else ""  # noqa: PLR2004 - RFC 9110 15.6
         detail = str(error) if face.detail is None else face.detail
-        return problem(face.status, face.error, detail, story, face.headers)
+        error_id = ""
+        if face.status == INTERNAL:
+            error_id = self._told(error)
+        elif face.status > INTERNAL:
+            # Many requests meet the same outage: a line each, without the stack.
+            error_id = self._fresh_id()
+            log.warning("error %s: %s: %s", error_id, type(error).__name__, error)
+        return problem(face.status, face.error, detail, error_id, face.headers)
 
     def reply_to_unforeseen(self, error: BaseException) -> Reply:
         """The answer to what nobody foresaw: an id, and nothing else."""
-        return problem(500, "internal", _BROKEN, self._told(error))
+        return problem(INTERNAL, "internal", _BROKEN, self._told(error))
 
     def _told(self, error: BaseException) -> str:
-        error_id = self._entropy.bytes(8).hex()
+        error_id = self._fresh_id()
         log.error("error %s: %s", error_id, type(error).__name__, exc_info=error)
         return error_id
+
+    def _fresh_id(self) -> str:
+        return self._entropy.bytes(8).hex()
 
 
 def problem(

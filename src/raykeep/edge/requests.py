@@ -21,7 +21,7 @@ MAX_PARAMETERS = 256  # of one query string
 # two lines could each be believed by another reader.
 _LISTS = frozenset({b"accept", b"accept-language", b"accept-encoding", b"cache-control",
                     b"connection", b"if-none-match", b"if-match", b"via", b"warning",
-                    b"cookie", b"x-forwarded-for", b"te", b"forwarded"})  # fmt: skip
+                    b"cookie", b"x-forwarded-for", b"forwarded"})  # fmt: skip
 _ALONE = frozenset({b"authorization", b"content-type", b"content-length", b"content-encoding",
                     b"host", b"range", b"transfer-encoding", b"expect"})  # fmt: skip
 
@@ -36,7 +36,7 @@ class WebRequest:
         scope: The ASGI scope; nothing decides access from its URL.
     """
 
-    __slots__ = ("_headers", "_receive", "base_url", "method", "scope", "segments")
+    __slots__ = ("_headers", "_parameters", "_receive", "base_url", "method", "scope", "segments")
 
     def __init__(self, scope: Scope, receive: Receive, depth: int) -> None:
         """Read what stands before the body.
@@ -54,6 +54,7 @@ class WebRequest:
         mount = b"/".join(parts[:depth]).decode("ascii")
         self.base_url = f"{scope['raykeep.origin']}/{mount}"
         self._headers: dict[bytes, bytes] | None = None
+        self._parameters: list[tuple[str, str]] | None = None
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -79,18 +80,9 @@ class WebRequest:
             InvalidInput: it is not UTF-8 or not made of names and values.
             LimitExceeded: more than `MAX_PARAMETERS`.
         """
-        raw = self.scope["query_string"]
-        if not raw:
-            return []
-        if raw.count(b"&") >= MAX_PARAMETERS:
-            raise LimitExceeded("query parameters", raw.count(b"&") + 1, MAX_PARAMETERS)
-        try:
-            return parse_qsl(
-                raw.decode("ascii"), keep_blank_values=True, errors="strict", separator="&"
-            )
-        except ValueError as error:
-            msg = "the query string is not UTF-8 text, percent-encoded. Encode it so"
-            raise InvalidInput(msg) from error
+        if self._parameters is None:
+            self._parameters = _parsed(self.scope["query_string"])
+        return self._parameters
 
     def origin(self, door: Door) -> Origin:
         """Where the request came from."""
@@ -151,6 +143,20 @@ def joined_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]
             msg = f"the header {shown(name.decode('latin-1'))} stands twice. Send it once"
             raise InvalidInput(msg)
     return joined
+
+
+def _parsed(raw: bytes) -> list[tuple[str, str]]:
+    if not raw:
+        return []
+    if raw.count(b"&") >= MAX_PARAMETERS:
+        raise LimitExceeded("query parameters", raw.count(b"&") + 1, MAX_PARAMETERS)
+    try:
+        return parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", separator="&"
+        )
+    except ValueError as error:
+        msg = "the query string is not UTF-8 text, percent-encoded. Encode it so"
+        raise InvalidInput(msg) from error
 
 
 def _decoded(part: bytes) -> str:

@@ -90,6 +90,14 @@ def test_a_fault_of_the_archive_has_an_id_and_a_story_in_the_log(caplog) -> None
     assert "does not open" in caplog.text
 
 
+def test_an_outage_is_a_line_for_each_request_and_no_stack(caplog) -> None:
+    body = answer(KeyUnavailable("the key of facility north is away"))[1]
+
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info is None
+    assert body["id"] in caplog.text
+
+
 def test_a_fault_of_the_client_fills_no_log(caplog) -> None:
     assert answer(InvalidUID("1..2"))[1]["id"] == ""
     assert caplog.text == ""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import wraps
 
+from raykeep import __version__
 from raykeep.domain.errors import AccessDenied, InvalidInput, LimitExceeded, StudyNotFound
 from raykeep.domain.instance import StoredInstance
 from raykeep.domain.uids import UID
@@ -84,7 +85,8 @@ def metadata(call: Call) -> Reply | StreamReply:
     transfer, found = _found(call, call.values)
     media_type = json_type(*_wanted(call))
     base_url = call.request.base_url  # BulkDataURIs begin with it
-    tag = entity_tag(media_type, base_url, *(one.sealed.digest for one in found))
+    # Another release may write the same header in other bytes.
+    tag = entity_tag(__version__, media_type, base_url, *(one.sealed.digest for one in found))
     if is_known(call.request, tag):
         return _unchanged(tag)
     objects = retrieve.metadata_json(transfer, found, base_url)
