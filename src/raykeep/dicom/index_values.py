@@ -82,8 +82,10 @@ def texts(
     """
     first = levels[0]
     numbers = {tag: first.pop(tag) for tag in _NUMBERS if tag in first}
-    tags = [tag for level in levels for tag in level] if len(levels) > 1 else list(first)
-    raws = [raw for level in levels for raw in level.values()]
+    tags, raws = list(first), list(first.values())
+    for level in levels[1:]:
+        tags += level
+        raws += level.values()
     joined = _PARTING_BYTES.join(raws)
     if len(joined) > limits.indexed_value_bytes:
         _check_lengths(tags, raws, limits)

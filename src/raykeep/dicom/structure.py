@@ -103,7 +103,10 @@ class Structure:
                     position = self._explicit(position, level)
                 else:
                     position = self._implicit(position, level)
-                position = self._element(position, level)
+                if base + position == level.end:
+                    position = self._close(position)
+                else:
+                    position = self._element(position, level)
             elif level.kind == ITEMS:
                 position = self._item(position, level)
             else:
@@ -169,8 +172,6 @@ class Structure:
     def _element(self, position: int, level: Level) -> int:
         """Take one step that the loops leave to a closer look."""
         at = self._base + position
-        if at == level.end:
-            return self._close(position)
         if level.end - at < HEADER_LENGTH:
             raise malformed("an item ends inside an element", at)
         available = len(self._window) - position
