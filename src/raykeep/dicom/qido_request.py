@@ -64,6 +64,9 @@ _ALWAYS_TAGS: Final = {
     level: frozenset(BY_KEYWORD[keyword].tag for keyword in keywords)
     for level, keywords in _ALWAYS.items()
 }
+_AT_HAND: Final = {
+    level: frozenset(a.tag for a in ATTRIBUTES if a.level.depth <= level.depth) for level in Level
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,9 @@ def query_from_parameters(
 
 
 def _returned(level: Level, conditions: list[Condition], given: "_Parameters") -> set[int]:
-    at_hand = {a.tag for a in ATTRIBUTES if a.level.depth <= level.depth}
+    at_hand = _AT_HAND[level]
     asked = {condition.attribute.tag for condition in conditions} | given.included
-    return at_hand if given.includes_all else at_hand & asked
+    return set(at_hand) if given.includes_all else asked & at_hand
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """QIDO-RS: searching (PS3.18 section 10.6)."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from raykeep.dicom.json import MatchJson
 from raykeep.dicom.qido_request import query_from_parameters
@@ -39,7 +39,7 @@ def search(level: Level, call: Call) -> Reply:
     limited = any(name == "limit" for name, _ in parameters)
     query = _bounded(asked.query, _most(call, limited=limited))
     matches, total = search_page(call.services.enforcer, call.actor, query)
-    to_json = MatchJson(level, query.returns, base_url=request.base_url)
+    to_json = _encoder(level, query.returns, request.base_url)
     body = b"[" + b",".join([to_json.encode(match) for match in matches]) + b"]"
     tag = entity_tag(body)
     headers = [
@@ -55,6 +55,12 @@ def search(level: Level, call: Call) -> Reply:
 studies = partial(search, Level.STUDY)
 series = partial(search, Level.SERIES)
 instances = partial(search, Level.INSTANCE)
+
+
+@lru_cache(maxsize=128)
+def _encoder(level: Level, returns: frozenset[int], base_url: str) -> MatchJson:
+    """Clients ask for the same attributes again and again."""
+    return MatchJson(level, returns, base_url=base_url)
 
 
 def _most(call: Call, *, limited: bool) -> int:
