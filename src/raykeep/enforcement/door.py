@@ -209,8 +209,9 @@ class Enforcer:
     def note_authentication(self, actor: Actor) -> None:
         """Record that `actor` showed a good credential; once for each address and hour."""
         source = f"{actor.name} {actor.version} {actor.origin.address}"
-        if self._authenticated.happened(source, self._clock.monotonic()) is not None:
-            self._commit_alone(actor, Action.SESSION_CREATE, Outcome.SUCCESS, "credential is good")
+        self._commit_first(
+            self._authenticated, source, actor, Outcome.SUCCESS, "credential is good"
+        )
 
     def refuse_stranger(self, origin: Origin, claimed: str, reason: str) -> None:
         """Record that somebody unknown was turned away; a flood of it is counted, not written.
@@ -220,17 +221,36 @@ class Enforcer:
             claimed: Name that it gave, harmless to print; not believed.
             reason: Why.
         """
-        told = self._strangers.happened(f"{origin.door} {origin.address}", self._clock.monotonic())
-        if told is None:
-            return
         stranger = Actor(ActorKind.ANONYMOUS, claimed, frozenset(), frozenset(), origin)
-        self._commit_alone(
+        self._commit_first(
+            self._strangers,
+            f"{origin.door} {origin.address}",
             stranger,
-            Action.SESSION_CREATE,
             Outcome.DENIED,
             reason,
-            details={"refused_before": told} if told else {},
+            counted_as="refused_before",
         )
+
+    def _commit_first(
+        self,
+        window: FirstOfWindow,
+        source: str,
+        actor: Actor,
+        outcome: Outcome,
+        reason: str,
+        *,
+        counted_as: str = "",
+    ) -> None:
+        """Record an authentication if it is the first of its window; else it is counted."""
+        counted = window.happened(source, self._clock.monotonic())
+        if counted is None:
+            return
+        details = {counted_as: counted} if counted and counted_as else {}
+        try:
+            self._commit_alone(actor, Action.SESSION_CREATE, outcome, reason, details=details)
+        except BaseException:
+            window.take_back(source, counted)
+            raise
 
     def _commit_alone(
         self,

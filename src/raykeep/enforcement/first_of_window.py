@@ -41,7 +41,20 @@ class FirstOfWindow:
             self._seen[source] = (now, 0)
             return more
 
+    def take_back(self, source: str, counted: int) -> None:
+        """Undo a `happened` whose record could not be written: the next event is recorded.
+
+        Args:
+            source: As it was given.
+            counted: What `happened` returned; the event itself is counted, too.
+        """
+        with self._lock:
+            source = source if source in self._seen else _OTHERS
+            _, more = self._seen.get(source, (0.0, 0))
+            self._seen[source] = (float("-inf"), more + counted + 1)
+
     def _forget(self, now: float) -> None:
         old = [s for s, (since, _) in self._seen.items() if now - since >= self._seconds]
         for source in old:
-            del self._seen[source]
+            if source != _OTHERS:  # theirs is one count, which costs no room
+                del self._seen[source]

@@ -30,6 +30,7 @@ Key = tuple[str, str, str, str, str]
 class _Window:
     """One open window; all of it is guarded by the lock of `Windows`."""
 
+    key: Key
     begin: AuditRecord
     actor: Actor
     study: StudyRef
@@ -131,7 +132,7 @@ class Windows:
         with self._lock:
             other = self._open.pop(key, None)
             self._open[key] = _Window(
-                begin, actor, study, now, {instance.sop_instance_uid}, 1, read_bytes
+                key, begin, actor, study, now, {instance.sop_instance_uid}, 1, read_bytes
             )
         if other is not None:
             self._close([other], "window opened again")
@@ -215,7 +216,7 @@ class Windows:
         return replace(record, event=EventID.BEGIN_TRANSFERRING)
 
     def _close(self, windows: list[_Window], why: str) -> None:
-        for window in windows:
+        for place, window in enumerate(windows):
             record = self._recorder.record(
                 window.actor,
                 Action.STUDY_READ,
@@ -232,7 +233,14 @@ class Windows:
                 },
             )
             ended = replace(record, event=EventID.INSTANCES_TRANSFERRED)
-            self._stores.unit_of_work.commit(Unit((ended,)))
+            try:
+                self._stores.unit_of_work.commit(Unit((ended,)))
+            except BaseException:
+                # What could not be told now is told when they have idled: counts are not lost.
+                with self._lock:
+                    for left in windows[place:]:
+                        self._open.setdefault(left.key, left)
+                raise
 
     def _record(self, actor: Actor, outcome: Outcome, reason: str, study: StudyRef | None) -> None:
         record = self._recorder.record(

@@ -21,6 +21,13 @@ READER = Actor(
 )
 
 
+def raising(error: BaseException):
+    def broken(*_: object) -> None:
+        raise error
+
+    return broken
+
+
 def last(archive: FakeArchive):
     return archive.records()[-1]
 
@@ -139,6 +146,85 @@ def test_a_good_credential_is_recorded_once_an_hour(archive):
 
     assert len(archive.records()) == before + 1
     assert last(archive).action is Action.SESSION_CREATE
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCESS, Outcome.DENIED])
+def test_an_authentication_that_could_not_be_recorded_is_recorded_the_next_time(
+    archive, monkeypatch, outcome
+):
+    def happens() -> None:
+        if outcome is Outcome.SUCCESS:
+            archive.enforcer.note_authentication(READER)
+        else:
+            archive.enforcer.refuse_stranger(Origin(Door.DIMSE), "WHO", "unknown")
+
+    before = len(archive.records())
+    with monkeypatch.context() as broken:
+        broken.setattr(archive.stores.unit_of_work, "commit", raising(StorageUnavailable("full")))
+        with pytest.raises(StorageUnavailable):
+            happens()
+
+    happens()
+    happens()
+
+    assert len(archive.records()) == before + 1
+    assert last(archive).outcome is outcome
+    assert last(archive).details == ({"refused_before": 1} if outcome is Outcome.DENIED else {})
+
+
+def test_an_operation_hands_out_the_stores_that_it_was_permitted(archive):
+    stores = archive.stores
+    with archive.enforcer.operation(OPERATOR, Action.ARCHIVE_READ) as op:
+        assert (op.vault, op.registry, op.trail) == (stores.vault, stores.registry, stores.trail)
+        assert (op.jobs, op.authority) == (stores.jobs, stores.authority)
+        assert op.key_administration is stores.key_administration
+        assert op.rules.rules
+
+
+def test_a_denial_within_an_operation_undoes_it_and_is_recorded_as_a_denial(archive):
+    with (
+        pytest.raises(AccessDenied, match="not today"),
+        archive.enforcer.operation(OPERATOR, Action.FACILITY_ADD) as op,
+    ):
+        op.change(AddFacility(facility(archive)))
+        raise AccessDenied("not today")
+
+    assert archive.stores.registry.facility(OTHER) is None
+    assert (last(archive).outcome, last(archive).reason) == (Outcome.DENIED, "not today")
+
+
+def test_a_study_that_comes_to_light_narrows_what_is_in_sight(archive):
+    study = StudyRef(FACILITY, "1.2.3", frozenset({"CT"}), 2026)
+
+    with archive.enforcer.operation(READER, Action.STUDY_READ) as op:
+        op.on(study)
+        assert op.permit.request.study == study
+        assert op.permit.scope.contains(study)
+
+    assert (last(archive).facility, last(archive).study_instance_uid) == (FACILITY, "1.2.3")
+
+
+def test_notes_add_up_and_the_latest_word_counts(archive):
+    with archive.enforcer.operation(OPERATOR, Action.ARCHIVE_READ) as op:
+        op.note(count=1, details={"one": 1, "two": 2})
+        op.note(patient="f00", details={"two": 3})
+        op.note()
+
+    record = last(archive)
+    assert (record.count, record.patient, record.details) == (1, "f00", {"one": 1, "two": 3})
+
+
+def test_why_somebody_may_or_may_not_is_explained_without_doing_it(archive):
+    study = StudyRef(OTHER, "1.2.3", frozenset({"CT"}), 2026)
+    with archive.enforcer.operation(OPERATOR, Action.POLICY_READ) as op:
+        may = op.explain(READER, Action.STUDY_READ, None)
+        may_not = op.explain(READER, Action.STUDY_READ, study)
+
+    assert (may.permitted, may.reason) == (True, "rule 'radiologists read'")
+    assert (may.facility, may.roles, may.obligations) == ("", ("radiologist",), ())
+    assert (may_not.permitted, may_not.facility) == (False, "other")
+    assert may_not.reason.startswith("no rule permits study:read")
+    assert last(archive).action is Action.POLICY_READ
 
 
 def test_every_action_has_its_event():

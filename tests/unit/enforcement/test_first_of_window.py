@@ -37,3 +37,30 @@ def test_old_sources_make_room_for_new_ones():
         window.happened(str(n), 1.0)
 
     assert window.happened("new", 62.0) == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 50), st.booleans()), max_size=60))
+def test_every_event_is_told_once_however_often_records_fail(events):
+    window = FirstOfWindow(60.0)
+    told = 0
+
+    for source, offset, fails in events:
+        answer = window.happened(source, offset)
+        if answer is not None and fails:
+            window.take_back(source, answer)
+        elif answer is not None:
+            told += 1 + answer
+    told += sum((window.happened(source, 1000.0) or 0) for source in "ab")
+
+    assert told == len(events)
+
+
+def test_what_is_taken_back_of_a_source_beyond_the_most_counts_for_the_others():
+    window = FirstOfWindow(60.0)
+    for n in range(MAX_SOURCES):
+        window.happened(str(n), 1.0)
+    assert window.happened("one more", 1.0) == 0
+
+    window.take_back("one more", 0)
+
+    assert window.happened("another", 1.0) == 1
