@@ -233,9 +233,9 @@ def _test(condition: Condition) -> Callable[[str], bool]:
     name = condition.attribute.vr == "PN"
     match condition:
         case Equals():
-            return lambda value: _same(name, condition.value, value)
+            return lambda value: _same(condition.value, value, name=name)
         case OneOf():
-            return lambda value: any(_same(name, one, value) for one in condition.values)
+            return lambda value: any(_same(one, value, name=name) for one in condition.values)
         case Wildcard() if name:
             return lambda value: _name_fits(condition.pattern, value, like)
         case Wildcard():
@@ -247,7 +247,7 @@ def _test(condition: Condition) -> Callable[[str], bool]:
     raise AssertionError(condition)
 
 
-def _same(name: bool, wanted: str, value: str) -> bool:
+def _same(wanted: str, value: str, *, name: bool) -> bool:
     if not name:
         return wanted == value
     return _name_fits(wanted, value, lambda key, group: key == group)

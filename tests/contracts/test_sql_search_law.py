@@ -128,8 +128,8 @@ archives = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 6]).flatmap(
 # --- queries: half of the keys are made from what is stored, so that much is found -------------
 
 PATTERNS = [
-    "*", "**", "S*", "smi*", "*mit*", "*山*", "山田*", "=山*", "=*=*", "M?ller*", "*^J*", "[*", "A*B",
-    "*^*", "^*",
+    "*", "**", "S*", "smi*", "*mit*", "*山*", "山田*", "=山*", "=*=*", "M?ller*", "*^J*", "[*",
+    "A*B", "*^*", "^*",
 ]  # fmt: skip
 patterns = st.text("Aa*?b[%_'^=ö太", max_size=5) | st.sampled_from(PATTERNS)
 words = st.sampled_from(["smi", "john", "j", "山田", "an", "van der", "müll"]) | names
@@ -304,7 +304,7 @@ def test_a_search_gives_what_filtering_everything_gives(
             assert list(index.search(query, scope)) == model.search(query, scope)
             counted = index.count(query, scope, cap=3)
             found = len(model.matching(query, scope))
-            assert (counted.value, counted.exact) == (min(found, 3), found <= 3)
+            assert (counted.value, counted.exact) == (min(found, 3), found <= 3), query
 
 
 @st.composite
@@ -329,7 +329,7 @@ def test_the_oracle_agrees_with_the_matching_rules_of_the_dicom_room(
 # --- the same on values that were chosen to break out of the statement (X18) -------------------
 
 INJECTIONS = [
-    "' OR '1'='1", "'; DROP TABLE study; --", "\" OR \"\"=\"", "1) OR 1=1 --", "*' OR ''='",
+    "' OR '1'='1", "'; DROP TABLE study; --", '" OR ""="', "1) OR 1=1 --", "*' OR ''='",
     "%' OR 1=1 --", "a' UNION SELECT wrapped FROM study_key --", "\\'; SELECT pg_sleep(9); --",
     "$1", ":v0", "?", "%s", "%(v0)s", "x'||(SELECT 1)||'", "[a-z]*", "a%00b", "{{7*7}}", "/**/",
     "' AND randomblob(1000000000) --", "\u02bc OR 1=1", "\uff07 OR 1=1",

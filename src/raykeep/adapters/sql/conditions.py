@@ -181,7 +181,7 @@ def wildcard(table: str, column: str, pattern: str, slots: Slots) -> Tree:
     """Wild card matching of one column."""
     if pattern == "*":
         return present(table, column)
-    if not is_storable(pattern):
+    if not _can_match(pattern):
         return NEVER
     prefix = literal_prefix(pattern)
     tests: list[Tree] = []

@@ -44,8 +44,11 @@ def is_integrity(error: Exception) -> bool:
 
 def is_missing_parent(error: Exception) -> bool:
     """Whether a foreign key names a row that is not there."""
-    name = str(getattr(error, "sqlite_errorname", ""))
-    return getattr(error, "sqlstate", None) == "23503" or name == "SQLITE_CONSTRAINT_FOREIGNKEY"
+    # sqlcipher3 tells no extended codes, so SQLite's own words are what there is.
+    return (
+        getattr(error, "sqlstate", None) == "23503"
+        or str(error) == "FOREIGN KEY constraint failed"
+    )
 
 
 def translated(error: Exception, timeout: float) -> ArchiveError:

@@ -46,6 +46,7 @@ class Probe:
         tree: What must hold there; with `trigrams`, nothing.
         trigrams: Slots of patterns for the trigram index of names; they find at least all
             that the condition wants.
+        indexed: False when the table is looked through.
     """
 
     finds: str
@@ -55,6 +56,7 @@ class Probe:
     level: int = 0
     tag: int = 0
     trigrams: tuple[int, ...] = ()
+    indexed: bool = True
 
 
 def is_key(condition: Condition) -> bool:
@@ -92,7 +94,7 @@ def _name_probe(condition: Condition, tree: Tree, slots: Slots) -> Probe | None:
         runs = [run for text in given for run in text.replace("?", "*").split("*")]
         # Without three letters the patients are looked through, who are fewer than studies.
         by_letters = _trigrams(sorted(runs, key=len, reverse=True)[:_MOST_RUNS], slots)
-        return by_letters or Probe("patient", "patient", tree)
+        return by_letters or Probe("patient", "patient", tree, indexed=False)
     return None
 
 

@@ -30,6 +30,7 @@ class _Asked:
 
     form: Form
     values: dict[str, object]
+    many: Tree = ()  # a condition that an index answers, though with many rows
 
 
 class Searches:
@@ -54,7 +55,10 @@ class Searches:
         asked = self._asked(query, scope)
         if asked is None:
             return Count(0, exact=True)
-        plan = self._plan(replace(asked.form, counted=True, returns=frozenset(), ordered=True))
+        form = replace(asked.form, counted=True, returns=frozenset(), ordered=True)
+        if form.start == "walk" and asked.many:
+            form = replace(form, start="lead", lead=asked.many, facility=-1)
+        plan = self._plan(form)
         [(found,)] = self._database.rows(plan.statement, asked.values | {"limit": cap + 1})
         return Count(min(found, cap), exact=found <= cap)
 
@@ -94,22 +98,23 @@ class Searches:
         if any(key for _, _, key in trees):
             start = "keys"
         elif hit := self._probed(found, slots):
-            start, listed = hit
+            start, listed, answered = hit
             if not listed:
                 return None
             rows = slots.listed(listed)
+            trees = tuple(one for one in trees if one[1] != answered)
         elif (only := only_facility(scope)) is not None:
             facility = slots.value(only)
         form = Form(
             query.level, trees, scope_tree, start, rows, facility, query.returns,
             query.newest_first,
         )  # fmt: skip
-        return _Asked(form, slots.values)
+        return _Asked(form, slots.values, _many(found, slots) if start == "walk" else ())
 
     def _probed(
         self, found: list[tuple[Condition, Tree]], slots: Slots
-    ) -> tuple[str, list[int]] | None:
-        """Rows to start from, if an index knows that they are few."""
+    ) -> tuple[str, list[int], Tree] | None:
+        """Rows to start from, if an index knows that they are few, and what they all fit."""
         for condition, tree in found:
             probe = probe_for(condition, tree, slots)
             if probe is None:
@@ -119,7 +124,8 @@ class Searches:
                 statement = _kept(self._probes, probe, self._compiler.probe(probe))
             rows = self._database.rows(statement, slots.values | {"limit": FEW + 1})
             if len(rows) <= FEW:
-                return probe.finds, list({number for (number,) in rows})
+                answered = NEVER if probe.trigrams else tree
+                return probe.finds, list({number for (number,) in rows}), answered
         return None
 
     def _plan(self, form: Form) -> Plan:
@@ -127,6 +133,12 @@ class Searches:
         if plan is None:
             plan = _kept(self._plans, form, self._compiler.plan(form))
         return plan
+
+
+def _many(found: list[tuple[Condition, Tree]], slots: Slots) -> Tree:
+    probes = [(probe_for(condition, tree, slots), tree) for condition, tree in found]
+    led = (tree for probe, tree in probes if probe and probe.tree == tree and probe.indexed)
+    return next(led, ())
 
 
 def _kept(memory: dict[Any, Any], key: object, value: Any) -> Any:  # noqa: ANN401 - of two kinds

@@ -32,7 +32,8 @@ class Form:
         level: What is searched for.
         trees: Depth, tree, and whether it is an exact key; see `trees`.
         scope: Tree of the scope.
-        start: `keys`, `patient` or `study` (from the rows listed in `rows`), or `walk`.
+        start: `keys`, `patient` or `study` (from the rows listed in `rows`), `walk`, or, to
+            count many, `lead` (from the index that answers the tree `lead`).
         rows: Slot of that list; -1 for none.
         facility: Slot of the one facility to walk; -1 for none.
         returns: Tags that are wanted.
@@ -51,6 +52,7 @@ class Form:
     ordered: bool
     continued: bool = False
     counted: bool = False
+    lead: Tree = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +100,29 @@ class SearchCompiler:
         shown = [*columns, facility.c.facility, *(column for column, _ in order)]
         if form.counted:
             shown = [sa.literal_column("1")]
-        query = sa.select(*shown).select_from(self._joined(form))
-        query = query.where(*self._conditions(form, scene))
+        fits = self._conditions(form, scene)
         if form.continued:
-            query = query.where(self._after(form))
+            fits.append(self._after(form))
         limit = sa.bindparam("limit", type_=sa.BigInteger())
+        joined = self._joined(form)
         if form.counted:
-            inner = query.limit(limit).subquery()
+            inner = sa.select(*shown).select_from(joined).where(*fits).limit(limit).subquery()
             count = sa.select(sa.func.count()).select_from(inner)
             return Plan(compiled(self._dialect, count), (), 0)
         hide = self._hide(form)
-        query = query.order_by(*(turned(hide(column)) for column, turned in order))
-        query = query.limit(limit).offset(sa.bindparam("offset", type_=sa.BigInteger()))
+        turned = [turn(hide(column)) for column, turn in order]
+
+        def page(query: sa.Select[Any]) -> sa.Select[Any]:
+            offset = sa.bindparam("offset", type_=sa.BigInteger())
+            return query.order_by(*turned).limit(limit).offset(offset)
+
+        query = sa.select(*shown).select_from(joined)
+        if form.level is Level.STUDY and form.start in {"patient", "study"}:
+            # Many may be sorted for one page: sort their numbers, then fetch the page's rows.
+            numbers = sa.select(tables.study.c.id).select_from(_sorted(form)).where(*fits)
+            query = query.where(tables.study.c.id.in_(page(numbers))).order_by(*turned)
+        else:
+            query = page(query.where(*fits))
         return Plan(compiled(self._dialect, query), wanted, len(order))
 
     def _hide(self, form: Form) -> Callable[[Column], Column]:
@@ -188,6 +201,8 @@ class SearchCompiler:
         """Whether a condition may choose the index: a key, or the date that is walked."""
         if form.start == "keys":
             return is_key
+        if form.start == "lead":
+            return tree == form.lead
         return form.start == "walk" and "order_date" in _columns(tree)
 
     def _patient_counts(self, scope: Tree) -> dict[str, Column]:
@@ -245,6 +260,13 @@ class SearchCompiler:
             further = sa.tuple_(*columns[5:]) > sa.tuple_(*places[5:])
             behind = sa.or_(behind, sa.and_(columns[4] == places[4], further))
         return sa.and_(studies <= place, sa.or_(studies < place, behind))
+
+
+def _sorted(form: Form) -> sa.FromClause:
+    """What is needed to choose and sort studies alone."""
+    if any(at == Level.PATIENT.depth for at, _, _ in form.trees):
+        return tables.study.join(tables.patient)
+    return tables.study
 
 
 def _wanted(form: Form) -> tuple[Attribute, ...]:

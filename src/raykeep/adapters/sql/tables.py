@@ -137,7 +137,13 @@ study = sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Index("uq_study_uid", study.c.study_instance_uid, study.c.facility, unique=True)
-sa.Index("ix_study_patient", study.c.patient_row)
+sa.Index(
+    "ix_study_patient",
+    study.c.patient_row,
+    study.c.order_date,
+    study.c.order_time,
+    study.c.facility,
+)
 sa.Index("ix_study_newest", study.c.order_date, study.c.order_time, study.c.id)
 sa.Index(
     "ix_study_facility_newest",

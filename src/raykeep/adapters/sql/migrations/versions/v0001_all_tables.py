@@ -153,7 +153,9 @@ def make_studies() -> None:
     )
     newest = ["order_date", "order_time", "id"]
     op.create_index("uq_study_uid", "study", ["study_instance_uid", "facility"], unique=True)
-    op.create_index("ix_study_patient", "study", ["patient_row"])
+    op.create_index(
+        "ix_study_patient", "study", ["patient_row", "order_date", "order_time", "facility"]
+    )
     op.create_index("ix_study_newest", "study", newest)
     op.create_index("ix_study_facility_newest", "study", ["facility", *newest])
     partial("ix_study_accession", "study", ["accession_number"], "accession_number IS NOT NULL")
