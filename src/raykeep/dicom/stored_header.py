@@ -130,11 +130,11 @@ def _unpacked(packed: bytes) -> StoredHeader:
         at += _BULK.size
         path = struct.unpack_from(f"<{count}I", packed, at)
         at += 4 * count
-        bulk.append(BulkValue(path, bulk_vr.decode("ascii"), bulk_offset, bulk_length))
+        bulk.append(BulkValue(path, _vr(bulk_vr), bulk_offset, bulk_length))
     pixels = None
     if tag:
         native = None if length == _ENCAPSULATED else length
-        pixels = PixelData(tag, vr.decode("ascii"), offset, native)
+        pixels = PixelData(tag, _vr(vr), offset, native)
     return StoredHeader(
         transfer_syntax_uid=syntax,
         raw=packed[at:],
@@ -147,3 +147,10 @@ def _unpacked(packed: bytes) -> StoredHeader:
         photometric_interpretation=photometric,
         pixel_data=pixels,
     )
+
+
+def _vr(raw: bytes) -> str:
+    if not (raw.isalpha() and raw.isupper()):
+        msg = "a stored header names no value representation. Verify the instance"
+        raise IntegrityError(msg)
+    return raw.decode("ascii")
