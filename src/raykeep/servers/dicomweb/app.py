@@ -19,7 +19,8 @@ from raykeep.ports.clock import Clock, Entropy
 from raykeep.servers.dicomweb.calls import Call, Handler, Services
 from raykeep.servers.dicomweb.routes import ROUTES, Endpoint, Store
 from raykeep.servers.dicomweb.settings import DicomwebSettings
-from raykeep.servers.dicomweb.stow import Pools, store
+from raykeep.servers.dicomweb.storing import Pools
+from raykeep.servers.dicomweb.stow import store
 from raykeep.services.authentication import still_good
 from raykeep.services.ingest_settings import IngestSettings
 
