@@ -1,7 +1,7 @@
 """What a blob tells of itself, sealed: enough to index it again without the database."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -30,6 +30,9 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True, tag="1"):
     finding: str
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Manifest)
 
@@ -48,7 +51,7 @@ def encode_manifest(transfer_syntax_uid: str, provenance: Provenance, finding: s
     return _ENCODER.encode(
         Manifest(
             str(transfer_syntax_uid),
-            int(provenance.arrived_at.timestamp() * 1_000_000),
+            (provenance.arrived_at - _EPOCH) // _MICROSECOND,
             provenance.door.value,
             provenance.sender,
             provenance.address,
@@ -65,9 +68,9 @@ def decode_manifest(data: bytes) -> Origins:
     """
     try:
         found = _DECODER.decode(data)
-        when = datetime.fromtimestamp(found.arrived_at / 1_000_000, UTC)
+        when = _EPOCH + found.arrived_at * _MICROSECOND
         door = Door(found.door)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         msg = "the manifest of a blob is of an unknown form; a newer release may read it"
         raise IntegrityError(msg) from error
     provenance = Provenance(when, door, found.sender, found.address)
