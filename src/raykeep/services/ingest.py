@@ -8,7 +8,7 @@ from enum import StrEnum
 from raykeep.dicom.head import Head
 from raykeep.dicom.limits import DataSetLimits
 from raykeep.dicom.scan import InstanceScanner
-from raykeep.dicom.screening import first_refusal, quarantine_finding
+from raykeep.dicom.screening import first_refusal, fragment_finding, quarantine_finding
 from raykeep.dicom.sop_classes import is_storage
 from raykeep.dicom.stored_header import pack_header
 from raykeep.domain.access import Action, Actor, StudyRef
@@ -215,6 +215,7 @@ def _seal(
             if settings.conflicts == "refuse":
                 raise InstanceRefused(head.sop_instance_uid, _SAME_UID_OTHER_CONTENT)
             finding = finding or _SAME_UID_OTHER_CONTENT
+        finding = finding or fragment_finding(head, body.scanner.fragments) or ""
         return encode_manifest(arrival.transfer_syntax_uid, provenance, finding)
 
     try:

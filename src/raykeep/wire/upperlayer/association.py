@@ -11,7 +11,10 @@ It has no socket and no clock. Whoever moves the bytes does, in a loop:
 from collections.abc import Iterable, Iterator, Mapping
 
 from raykeep.domain.errors import AssociationRefused, LimitExceeded, ProtocolError
-from raykeep.domain.uids import UID
+from raykeep.domain.implementation import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+)
 from raykeep.wire.buffers import BytesLike
 from raykeep.wire.upperlayer.decoding import decode
 from raykeep.wire.upperlayer.encoding import encode
@@ -41,10 +44,6 @@ from raykeep.wire.upperlayer.pdu import (
 )
 from raykeep.wire.upperlayer.states import Event, State
 from raykeep.wire.upperlayer.timing import waiting_for
-
-# Named by a UUID of its own (PS3.5 section B.2); one implementation, one UID.
-IMPLEMENTATION_CLASS_UID = UID("2.25.158624062122958430164603435592137333281")
-IMPLEMENTATION_VERSION_NAME = "RAYKEEP"
 
 _RECEIVED = {
     PDUType.ASSOCIATE_AC: Event.Evt3,

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raykeep.domain.errors import LimitExceeded, ProtocolError
+from raykeep.domain.implementation import IMPLEMENTATION_CLASS_UID
 from raykeep.domain.uids import UID
-from raykeep.wire.upperlayer.association import IMPLEMENTATION_CLASS_UID, Association
+from raykeep.wire.upperlayer.association import Association
 from raykeep.wire.upperlayer.decoding import decode
 from raykeep.wire.upperlayer.encoding import encode
 from raykeep.wire.upperlayer.events import (
