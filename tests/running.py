@@ -7,10 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from raykeep.cli.main import main
 
 READY_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 20.0  # seconds
@@ -65,6 +68,21 @@ class RunningArchive:
     def json(self, *arguments: str, expect: int = 0, **kwargs: Any) -> Any:
         """Run `raykeep --json ARGUMENTS`; the document."""
         return json.loads(self.command("--json", *arguments, expect=expect, **kwargs))
+
+    def ask(self, *arguments: str, expect: int = 0) -> Any:
+        """Run `raykeep --json ARGUMENTS` within this process, which takes a hundredth of the time.
+
+        For work on an archive that runs: it is that archive which does it.
+        """
+        assert self.process is not None, "the archive does not run"
+        told, said = StringIO(), StringIO()
+        with redirect_stdout(told), redirect_stderr(said):
+            code = main(["--data", str(self.data), "--json", *arguments])
+        if code != expect:
+            raise CommandFailed(
+                f"raykeep {' '.join(arguments)} ended with {code}, not {expect}:\n{said.getvalue()}"
+            )
+        return json.loads(told.getvalue() or "{}")
 
     def init(self, *arguments: str) -> Any:
         return self.json("init", *arguments)
@@ -141,7 +159,7 @@ class RunningArchive:
         out = self.folder / "devices"
         out.mkdir(exist_ok=True)
         may = () if "--may" in arguments else ("--may", "store,find,echo")
-        return self.json(
+        return self.ask(
             "device",
             "enroll",
             aet,
@@ -154,9 +172,7 @@ class RunningArchive:
         )
 
     def token(self, role: str = "technologist", facility: str = "main") -> str:
-        made = self.json(
-            "token", "create", "--name", role, "--role", role, "--facility", facility
-        )
+        made = self.ask("token", "create", "--name", role, "--role", role, "--facility", facility)
         return str(made["token"])
 
     @property
