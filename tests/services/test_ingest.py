@@ -245,3 +245,12 @@ def test_a_facility_is_taken_from_the_actor_or_must_be_named():
     object.__setattr__(two, "facilities", frozenset({OTHER, FacilityName("main")}))
     with pytest.raises(InvalidInput, match="several facilities"):
         home_facility(two)
+
+
+def test_fewer_fragments_than_frames_are_claimed_is_quarantined(archive):
+    built = ct_instance(transfer_syntax_uid="1.2.840.10008.1.2.4.90", NumberOfFrames="3")
+
+    stored = store(archive, built)
+
+    assert stored.verdict is Verdict.QUARANTINED
+    assert "fragments" in stored.finding
