@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from raykeep.crypto.proofs import InclusionProof
 from raykeep.crypto.signing import NoteSigner, NoteVerifier
 from raykeep.domain.access import Action, Actor
-from raykeep.domain.audit_event import AuditRecord, RecordFilter
+from raykeep.domain.audit_event import AuditRecord, Outcome, RecordFilter
 from raykeep.domain.errors import StorageUnavailable
 from raykeep.domain.facility import FacilityName
 from raykeep.enforcement.door import Enforcer, Operation
@@ -94,17 +94,21 @@ def sign_checkpoint(
         StorageUnavailable: the sealer does not answer.
     """
     with enforcer.operation(actor, Action.AUDIT_CHECKPOINT) as op:
-        before = op.trail.size() + op.trail.unsealed_count()
-    trail = op.trail
+        trail = op.trail
     if keys.signer is not None:
         ledger = _ledger(op, keys, clock)
         while ledger.seal_pending():
             pass
         return ledger.checkpoint()
+    # The newest request on the trail is this one, or one that came after it.
+    (request,) = trail.search(
+        RecordFilter(action=Action.AUDIT_CHECKPOINT, outcome=Outcome.SUCCESS, limit=1)
+    )
     deadline = clock.monotonic() + SEALER_TIMEOUT
     while clock.monotonic() < deadline:
-        kept = trail.checkpoints()
-        if kept and kept[-1][0] > before:
+        leaf = trail.leaf_of(request.record_id)
+        kept = trail.checkpoints() if leaf is not None else []
+        if leaf is not None and kept and kept[-1][0] > leaf.index:
             return kept[-1][1]
         wait(0.1)
     msg = "the sealer signed no checkpoint in time. Look at `raykeep status` and its log"
