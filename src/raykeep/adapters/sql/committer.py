@@ -41,7 +41,11 @@ class Writer:
 
     def run_many(self, statement: Statement, rows: Iterable[Mapping[str, object]]) -> None:
         """Run a statement once for each of `rows`."""
-        self._cursor.executemany(statement.sql, [statement.bind(row) for row in rows])
+        bound = [statement.bind(row) for row in rows]
+        if len(bound) == 1:  # a driver may prepare more for many
+            self._cursor.execute(statement.sql, bound[0])
+        else:
+            self._cursor.executemany(statement.sql, bound)
 
     def rows(self, statement: Statement, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Run a statement and give all its rows."""

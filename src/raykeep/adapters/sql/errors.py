@@ -46,8 +46,7 @@ def is_missing_parent(error: Exception) -> bool:
     """Whether a foreign key names a row that is not there."""
     # sqlcipher3 tells no extended codes, so SQLite's own words are what there is.
     return (
-        getattr(error, "sqlstate", None) == "23503"
-        or str(error) == "FOREIGN KEY constraint failed"
+        getattr(error, "sqlstate", None) == "23503" or str(error) == "FOREIGN KEY constraint failed"
     )
 
 

@@ -10,6 +10,7 @@ from raykeep.domain.errors import SettingsError
 
 SCHEME = "postgresql+psycopg"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+_NAMES_HOST = ("host", "hostaddr")  # in the query of the address; they win over its beginning
 
 
 class DatabaseSettings(
@@ -62,7 +63,13 @@ class DatabaseSettings(
 
 def is_local(url: str) -> bool:
     """Whether the server is reached over a socket of this machine."""
-    return (urlsplit(url).hostname or "") in _LOCAL_HOSTS
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    hosts = [parts.hostname or ""]
+    for name in _NAMES_HOST:
+        hosts += [host for value in asked.get(name, []) for host in value.split(",")]
+    # A folder is where the server's socket lies.
+    return all(host in _LOCAL_HOSTS or host.startswith("/") for host in hosts)
 
 
 def read_password(file: str) -> str | None:

@@ -1,6 +1,7 @@
 """Connections to an encrypted SQLite file (SQLCipher)."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ else:
 
 KEY_LENGTH = 32  # bytes
 _PLAIN_HEADER = b"SQLite format 3\0"  # what an unencrypted file begins with
+_BETWEEN_TRIES = 0.0005  # seconds, about one commit
 _STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's machine, some 20 ms
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (dbapi2.Error,)
@@ -26,9 +28,30 @@ class Connection(dbapi2.Connection):
 
     deadline = float("inf")  # of `time.monotonic`
 
-    def watch(self) -> None:
-        """Look at the clock while statements run."""
+    if TYPE_CHECKING:
+
+        def set_busy_handler(self, handler: Callable[[int], bool], /) -> None:
+            """Ask `handler` whether to try again; sqlcipher3 has it, sqlite3 has not."""
+
+    def watch(self, busy_timeout: float) -> None:
+        """Look at the clock while statements run, and while another process writes.
+
+        SQLite's own handler sleeps up to 0.1 s at a time: between two processes that commit
+        each half millisecond, it would find the lock taken for seconds.
+        """
+        self._busy_timeout = busy_timeout
+        self._busy_since = 0.0
         self.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
+        self.set_busy_handler(self._wait)
+
+    def _wait(self, tries: int) -> bool:
+        now = time.monotonic()
+        if tries == 0:
+            self._busy_since = now
+        if now - self._busy_since > self._busy_timeout:
+            return False
+        time.sleep(_BETWEEN_TRIES)
+        return True
 
     def _is_late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -117,7 +140,7 @@ def sqlite_engine(
             f"PRAGMA wal_autocheckpoint = {500}",  # pages; the hot ones are copied less often
         ):
             connection.execute(pragma).fetchall()
-        connection.watch()
+        connection.watch(busy_timeout)
 
     return sa.create_engine(
         "sqlite+pysqlite://",
