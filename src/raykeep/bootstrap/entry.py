@@ -13,13 +13,13 @@ from typing import Any
 
 from raykeep.adapters.keys.agent_client import AgentKeys
 from raykeep.adapters.keys.names import ProcessRole
+from raykeep.bootstrap.memory import keep_memory_private
 from raykeep.bootstrap.process import Process
 from raykeep.bootstrap.system import SystemClock
 from raykeep.config.layout import Layout, read_manifest
 from raykeep.config.settings import read_settings
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -72,7 +72,7 @@ def _be_a_child(supervisor: int) -> None:
     """End when the supervisor ends, leave no core file, gain no privileges (prctl(2))."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    prctl(_PR_SET_DUMPABLE, 0)
+    keep_memory_private()
     prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != supervisor:
         raise SystemExit(0)

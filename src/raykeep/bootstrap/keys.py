@@ -18,6 +18,7 @@ from raykeep.adapters.keys.providers import (
     RootKey,
     default_key_path,
 )
+from raykeep.bootstrap.memory import keep_memory_private
 from raykeep.config.layout import Layout, Manifest
 from raykeep.crypto.passphrase import PassphraseParameters
 from raykeep.domain.errors import KeyUnavailable, SettingsError
@@ -52,6 +53,7 @@ def open_keys(
     Raises:
         KeyUnavailable: the root key is missing, another one, or open to others.
     """
+    keep_memory_private()
     root: RootKey
     if manifest.key_provider == "passphrase":
         root = PassphraseProvider(_parameters(manifest.key), ask)
@@ -81,6 +83,7 @@ def create_keys(
         KeyUnavailable: a file cannot be written, or would lie in the data directory.
         InvalidInput: the passphrase is too short.
     """
+    keep_memory_private()
     root: RootKey
     if provider == "passphrase":
         by_passphrase = PassphraseProvider.create(ask)
