@@ -72,9 +72,7 @@ class AuditTrailContract:
                 wanted = RecordFilter(
                     **{name: parts[name][0] for name in names}, newest_first=False
                 )
-                expected = [
-                    r for r in written if all(parts[n][1](r, parts[n][0]) for n in names)
-                ]
+                expected = [r for r in written if all(parts[n][1](r, parts[n][0]) for n in names)]
                 assert trail.search(wanted) == expected, names
 
     def test_a_search_is_ordered_by_time_and_cut_at_its_limit(self, trail, written) -> None:
@@ -135,9 +133,7 @@ class AuditTrailContract:
         assert list(trail.leaves(3, 5)) == expected[3:5]
         assert trail.leaf_of(written[4].record_id) == leaves[4]
 
-    def test_a_record_that_was_slipped_in_among_sealed_ones_is_found(
-        self, trail, written
-    ) -> None:
+    def test_a_record_that_was_slipped_in_among_sealed_ones_is_found(self, trail, written) -> None:
         sealed = [record for record in written[:10] if record is not written[4]]
         trail.append_leaves([a_leaf(n, record) for n, record in enumerate(sealed)])
 

@@ -135,9 +135,7 @@ class StudyIndexContract:
     # --- quarantine --------------------------------------------------------------------------
 
     def test_a_quarantined_instance_is_found_by_nobody(self, index, keep) -> None:
-        hidden = an_instance(
-            {"PatientID": "P1", "Modality": "CT"}, state=InstanceState.QUARANTINED
-        )
+        hidden = an_instance({"PatientID": "P1", "Modality": "CT"}, state=InstanceState.QUARANTINED)
         keep(hidden)
         uid = hidden.study_instance_uid
 
@@ -298,9 +296,7 @@ class StudyIndexContract:
             Wildcard(attribute("NumberOfStudyRelatedSeries"), "1*"),
             FuzzyName(attribute("PatientID"), ("a",)),
             Equals(attribute("ProcedureCodeSequence"), "a"),
-            InSequence(
-                attribute("ProcedureCodeSequence"), (Equals(attribute("PatientID"), "1"),)
-            ),
+            InSequence(attribute("ProcedureCodeSequence"), (Equals(attribute("PatientID"), "1"),)),
             InSequence(attribute("PatientID"), (IsEmpty(attribute("PatientID")),)),
             Wildcard(attribute("PatientID"), "*a" * 600),
             OneOf(attribute("RequestAttributesSequence"), ("1",)),

@@ -140,9 +140,7 @@ class UnitOfWorkContract:
         unit_of_work.commit(Unit((a_record(),), (AddFacility(facility),)))
 
         with pytest.raises(AlreadyExists):
-            unit_of_work.commit(
-                Unit((a_record(),), (AddFacility(Facility(MAIN, "Other", NOON)),))
-            )
+            unit_of_work.commit(Unit((a_record(),), (AddFacility(Facility(MAIN, "Other", NOON)),)))
 
         assert registry.facility(MAIN) == facility
 
