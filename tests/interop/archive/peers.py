@@ -1,20 +1,29 @@
-"""DCMTK's tools as an enrolled device runs them, and the archive's answers over DICOMweb."""
+"""DCMTK, pynetdicom and DICOMweb clients as an enrolled device and a token holder run them."""
 
 import re
 import ssl
 import subprocess
-from collections.abc import Iterable, Sequence
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
-from pydicom import Dataset, dcmread
+import requests
+from dicomweb_client.api import DICOMwebClient
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pynetdicom import AE
+from pynetdicom.association import Association
 
+from tests.corpus import corpus
 from tests.running import RunningArchive
 
 TIMEOUT = 120  # seconds
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
 # How storescu is told to propose a transfer syntax.
 PROPOSE = {
@@ -32,6 +41,44 @@ PROPOSE = {
     "1.2.840.10008.1.2.5": "-xr",
 }
 
+# Information models, as findscu and pynetdicom are told them.
+STUDY_ROOT, PATIENT_ROOT = "-S", "-P"
+MODELS = {
+    STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
+    PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
+}
+
+_SENT = re.compile(
+    r"^I: (?:Sending Find Request .*|Writing response dataset to file: (.+))$", re.MULTILINE
+)
+_ENDED = re.compile(r"Received Final Find Response \((.*)\)")
+
+
+class _Checkpoint(threading.Event):
+    """Holds pynetdicom's own thread while a request is under way.
+
+    Its `send_c_...` clear an event and look whether that thread has stopped at it; but the thread
+    says so before it looks at the event, and may then go on and take the answer away ("Received
+    unexpected C-FIND service message"), which happens on a busy machine. Here `clear` returns
+    when the thread has come round once more, and so has stopped.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came_by = 0
+        self.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._came_by += 1
+        return super().wait(timeout)
+
+    def clear(self) -> None:
+        was_open, before = self.is_set(), self._came_by
+        super().clear()
+        deadline = time.monotonic() + TIMEOUT
+        while was_open and self._came_by == before and time.monotonic() < deadline:
+            time.sleep(0.0005)
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -43,19 +90,30 @@ class Peer:
     files: dict[str, Any]
     token: str
 
+    @property
+    def token_id(self) -> str:
+        """What the trail calls the holder of the token."""
+        return self.token.split("_")[1]
+
+    # --- DCMTK ---------------------------------------------------------------------------------
+
     def tls(self) -> list[str]:
         return ["+tls", self.files["key"], self.files["certificate"], "+cf", self.files["ca"]]
 
     def dcmtk(
-        self, tool: str, *arguments: str, called: str = "RAYKEEP", expect: int | None = 0
+        self,
+        tool: str,
+        *options: str,
+        files: Iterable[Path] = (),
+        called: str = "RAYKEEP",
+        tls: Sequence[str] | None = None,
+        expect: int | None = 0,
     ) -> str:
         """Run one of DCMTK's tools against the archive; everything that it printed."""
-        head = [tool, *self.tls(), "-aet", self.aet, "-aec", called]
+        head = [tool, *(self.tls() if tls is None else tls), "-aet", self.aet, "-aec", called]
         where = ["127.0.0.1", str(self.archive.ready["dimse_port"])]
         done = subprocess.run(
-            [*head, *arguments[:-1], *where, *arguments[-1:]]
-            if tool == "storescu"
-            else [*head, *arguments, *where],
+            [*head, *options, *where, *map(str, files)],
             capture_output=True,
             text=True,
             errors="replace",
@@ -69,30 +127,86 @@ class Peer:
 
     def store(self, files: Sequence[Path], transfer_syntax: str) -> str:
         """C-STORE files in their own transfer syntax, over one association."""
-        head = ["storescu", *self.tls(), "-v", "-aet", self.aet, "-aec", "RAYKEEP"]
-        where = ["127.0.0.1", str(self.archive.ready["dimse_port"])]
-        done = subprocess.run(
-            [*head, "-R", PROPOSE[transfer_syntax], *where, *map(str, files)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-            check=False,
-        )
-        printed = done.stdout + done.stderr
-        assert done.returncode == 0, printed
+        printed = self.dcmtk("storescu", "-v", "-R", PROPOSE[transfer_syntax], files=files)
         statuses = re.findall(r"Received Store Response \((.*)\)", printed)
         assert statuses == ["Success"] * len(files), printed
         return printed
 
-    def find(self, *keys: str, level: str = "STUDY", folder: Path) -> list[Dataset]:
-        """C-FIND by findscu; the responses' identifiers."""
-        folder.mkdir(exist_ok=True)
+    def find(
+        self, *keys: str, level: str = "STUDY", folder: Path, model: str = STUDY_ROOT
+    ) -> list[Dataset]:
+        """C-FIND by findscu, keys as on its command line; the responses' identifiers."""
+        arguments = [f for k in (f"QueryRetrieveLevel={level}", *keys) for f in ("-k", k)]
+        (found,) = self._findscu(folder, model, arguments, [])
+        return found
+
+    def find_each(
+        self, queries: Sequence[Dataset], folder: Path, model: str = STUDY_ROOT
+    ) -> list[list[Dataset]]:
+        """One C-FIND for each identifier, over one association of findscu."""
+        asked = folder / "asked"
+        asked.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for number, query in enumerate(queries):
+            path = asked / f"{number:05}.dcm"
+            meta = FileMetaDataset()
+            meta.TransferSyntaxUID = EXPLICIT_VR_LITTLE_ENDIAN
+            query.file_meta = meta
+            dcmwrite(path, query, enforce_file_format=False)
+            paths.append(path)
+        return self._findscu(folder / "found", model, [], paths)
+
+    def _findscu(
+        self, folder: Path, model: str, options: list[str], files: list[Path]
+    ) -> list[list[Dataset]]:
+        folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
-        arguments = [f for k in (f"QueryRetrieveLevel={level}", *keys) for f in ("-k", k)]
-        self.dcmtk("findscu", "-S", "-X", "-od", str(folder), *arguments)
-        return [dcmread(path, force=True) for path in sorted(folder.iterdir())]
+        printed = self.dcmtk(
+            "findscu", "-v", model, "-X", "-od", str(folder), *options, files=files
+        )
+        found: list[list[Dataset]] = []
+        for event in _SENT.finditer(printed):
+            if event[1] is None:
+                found.append([])
+            else:
+                found[-1].append(dcmread(event[1]))  # numbered over all requests of a run
+        endings = _ENDED.findall(printed)
+        assert endings == ["Success"] * len(found), printed[-2000:]
+        return found
+
+    # --- pynetdicom ----------------------------------------------------------------------------
+
+    def client_tls(self) -> ssl.SSLContext:
+        """TLS with this device's certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.files["ca"])
+        context.load_cert_chain(self.files["certificate"], self.files["key"])
+        return context
+
+    @contextmanager
+    def association(self, contexts: Iterable[tuple[str, list[str]]]) -> Iterator[Association]:
+        """An association of pynetdicom, with presentation contexts of (SOP class, syntaxes)."""
+        ae = AE(ae_title=self.aet)
+        ae.dimse_timeout = ae.network_timeout = TIMEOUT
+        for abstract_syntax, transfer_syntaxes in contexts:
+            ae.add_requested_context(abstract_syntax, transfer_syntaxes)
+        association = ae.associate(
+            "127.0.0.1",
+            self.archive.ready["dimse_port"],
+            ae_title="RAYKEEP",
+            max_pdu=131_072,
+            tls_args=(self.client_tls(), "127.0.0.1"),
+        )
+        assert association.is_established
+        association._reactor_checkpoint = _Checkpoint()
+        try:
+            yield association
+            association.release()
+        finally:
+            association.abort()
+
+    # --- DICOMweb ------------------------------------------------------------------------------
 
     def http(self) -> httpx.Client:
         return httpx.Client(
@@ -101,6 +215,17 @@ class Peer:
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=60,
         )
+
+    @contextmanager
+    def dicomweb(self) -> Iterator[DICOMwebClient]:
+        """dicomweb-client with this peer's token."""
+        with requests.Session() as session:
+            session.trust_env = False  # else variables of the environment go before `verify`
+            session.verify = self.archive.ca
+            session.headers["Authorization"] = f"Bearer {self.token}"
+            client = DICOMwebClient(self.archive.dicomweb, session=session, timeout=TIMEOUT)
+            client.set_http_retry_params(retry=False)
+            yield client
 
     def retrieve(self, client: httpx.Client, dataset: Dataset) -> bytes:
         """One instance by WADO-RS, as a PS3.10 file."""
@@ -116,32 +241,24 @@ class Peer:
 
 @dataclass(frozen=True)
 class Peers:
-    """One peer for each rank of the corpus."""
+    """One peer for each rank of the corpus, each in a facility of its own."""
 
     archive: RunningArchive
     by_rank: tuple[Peer, ...]
 
     @classmethod
-    def enrolled(cls, archive: RunningArchive, ranks: int) -> "Peers":
-        found = []
-        for rank in range(ranks):
-            facility = "main" if rank == 0 else f"rank-{rank}"
-            if rank:
-                archive.command("facility", "add", facility)
-            aet = f"CT{rank:02d}"
-            files = archive.enroll(aet, facility=facility)
-            found.append(Peer(archive, aet, facility, files, archive.token(facility=facility)))
-        return cls(archive, tuple(found))
+    def enrolled(cls, archive: RunningArchive, prefix: str) -> "Peers":
+        """Peers `PREFIX00`, `PREFIX01`, …: a device and a token each."""
+        ranks = range(max(file.rank for file in corpus()) + 1)
 
+        def enrolled(rank: int) -> Peer:
+            name = f"{prefix}{rank:02}"
+            facility = name.lower()
+            archive.ask("facility", "add", facility)
+            files = archive.enroll(name, facility=facility)
+            return Peer(archive, name, facility, files, archive.token(facility=facility))
 
-def data_set_of(part10: bytes) -> bytes:
-    """The data set's bytes of a PS3.10 file."""
-    length = int.from_bytes(part10[140:144], "little")
-    return part10[144 + length :]
-
-
-def read(part10: bytes) -> Dataset:
-    return dcmread(BytesIO(part10))
+        return cls(archive, tuple(enrolled(rank) for rank in ranks))
 
 
 def by_syntax(datasets: Iterable[tuple[Path, str]]) -> dict[str, list[Path]]:
