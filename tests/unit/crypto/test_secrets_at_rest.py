@@ -26,7 +26,11 @@ def test_any_changed_bit_is_found(data) -> None:
         open_secret(KEY, bytes(changed), b"name")
 
 
-@pytest.mark.parametrize("sealed", [b"", b"short", seal_secret(KEY, b"secret", b"name")[:-1]])
+@pytest.mark.parametrize(
+    "sealed",
+    [b"", b"short", seal_secret(KEY, b"secret", b"name")[:-1]],
+    ids=["nothing", "short", "one byte less"],
+)
 def test_what_was_cut_is_found(sealed: bytes) -> None:
     with pytest.raises(IntegrityError):
         open_secret(KEY, sealed, b"name")
