@@ -230,3 +230,20 @@ def test_a_search_that_runs_too_long_is_stopped(settings: DatabaseSettings, tmp_
         assert cursor.fetchall() == [(1,)]
     SqlUnitOfWork(database).commit(a_unit(an_instance()))
     database.close()
+
+
+def test_connections_that_were_cut_are_replaced(database: Database) -> None:
+    unit_of_work, index = SqlUnitOfWork(database), SqlStudyIndex(database)
+    unit_of_work.commit(a_unit(an_instance()))
+    assert index.totals()["instances"] == 1
+    if database.dialect.name == "postgresql":  # as when the server was started anew
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    else:
+        database.engine.dispose()
+
+    unit_of_work.commit(a_unit(an_instance()))
+    assert index.totals()["instances"] == 2
