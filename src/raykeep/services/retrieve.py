@@ -4,14 +4,20 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from raykeep.dicom.frames import FragmentTable, native_frame_range, realigned, stored_samples
+from raykeep.dicom.frames import (
+    FragmentTable,
+    frame_spans,
+    native_frame_range,
+    realigned,
+    stored_samples,
+)
 from raykeep.dicom.json_header import header_to_json
 from raykeep.dicom.part10 import encode_file_meta
-from raykeep.dicom.stored_header import StoredHeader, unpack_header
+from raykeep.dicom.stored_header import StoredHeader, reference_to, unpack_header
 from raykeep.dicom.transfer_syntaxes import transfer_syntax
 from raykeep.domain.access import Door
 from raykeep.domain.byte_range import ByteRange
-from raykeep.domain.errors import FrameNotFound, IntegrityError
+from raykeep.domain.errors import FrameNotFound, IntegrityError, LimitExceeded
 from raykeep.domain.instance import StoredInstance
 from raykeep.domain.uids import UID
 from raykeep.enforcement.transfer import Transfer
@@ -118,6 +124,42 @@ def bulk_data(transfer: Transfer, instance: StoredInstance, reference: str) -> F
     """
     header = unpack_header(transfer.header(instance))
     return _stream(transfer, instance, [header.bulk_span(reference)])
+
+
+def encapsulated_frames(
+    transfer: Transfer, instance: StoredInstance, reference: str, *, most: int
+) -> list[FrameStream] | None:
+    """Encapsulated Pixel Data that the instance's metadata tells by reference, frame by frame.
+
+    Where nothing says in which fragments the frames begin, as in a video, all are one stream.
+
+    Args:
+        transfer: Who asks.
+        instance: From `transfer.find`.
+        reference: What the BulkDataURI has after `…/bulkdata/`.
+        most: Frames that one answer may hold.
+
+    Returns:
+        A stream for each frame; None when the reference names no encapsulated Pixel Data.
+
+    Raises:
+        LimitExceeded: there are more than `most`; they can be retrieved by number.
+    """
+    header = unpack_header(transfer.header(instance))
+    pixels = header.pixel_data
+    if (
+        pixels is None
+        or pixels.length is not None
+        or reference.upper() != reference_to((pixels.tag,))
+    ):
+        return None
+    try:
+        wanted = frame_spans(instance.fragments, header.number_of_frames)
+    except FrameNotFound:
+        wanted = [FragmentTable.unpack(instance.fragments).fragments()]
+    if len(wanted) > most:
+        raise LimitExceeded("frames of one request", len(wanted), most)
+    return [_stream(transfer, instance, parts) for parts in wanted]
 
 
 def _native(

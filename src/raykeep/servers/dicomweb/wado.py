@@ -116,17 +116,23 @@ def frames(call: Call) -> Reply | StreamReply:
 
 @_hidden
 def bulk_data(call: Call) -> Reply | StreamReply:
-    """Answer with a value that metadata tells by reference."""
+    """Answer with a value that metadata tells by reference; compressed pixels, a part a frame."""
     *path, reference = call.values
     transfer, (instance, *_) = _found(call, path)
-    chosen = bulk_type(*_wanted(call), str(instance.transfer_syntax_uid))
-    stream = retrieve.bulk_data(transfer, instance, reference)
+    syntax = str(instance.transfer_syntax_uid)
+    pixels = retrieve.encapsulated_frames(transfer, instance, reference, most=MAX_FRAMES)
+    if pixels is None:
+        streams = [retrieve.bulk_data(transfer, instance, reference)]
+        chosen = bulk_type(*_wanted(call), syntax)
+    else:
+        streams = pixels
+        chosen = pixel_type(*_wanted(call), syntax, len(streams))
     tag = entity_tag(str(chosen), instance.sealed.digest, reference.upper())
     if is_known(call.request, tag):
         return _unchanged(tag)
     location = f"{_address(call, instance)}/bulkdata/{reference}"
     headers = {"Content-Type": part_type(chosen), "Content-Location": location}
-    return _bulk(chosen, tag, [(headers, stream.pieces, stream.length)])
+    return _bulk(chosen, tag, [(headers, stream.pieces, stream.length) for stream in streams])
 
 
 # --- what is asked for --------------------------------------------------------------------------
