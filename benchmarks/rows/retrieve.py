@@ -1,15 +1,15 @@
 """P10: instances and frames by WADO-RS, from a small archive and from a large one."""
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from benchmarks import corpus, wrk
 from benchmarks.corpus import FRAME_BYTES, MULTI_FRAME_FRAMES
 from benchmarks.failures import BenchmarkFailed
 from benchmarks.loaded import IMAGES_BATCH, loaded_orthanc, loaded_raykeep
-from benchmarks.plan import Plan, percentile_50
+from benchmarks.plan import Plan, p50_ms
 from benchmarks.table import Line, Reading
 from benchmarks.web_client import (
     MULTIPART_DICOM,
@@ -87,19 +87,22 @@ def _archive(plan: Plan, studies: int) -> list[Line]:
 def _retrieving(
     plan: Plan, service: WebService, paths: Sequence[str], accept: str
 ) -> Callable[[int], Reading]:
-    connection = WebConnection(service)
-
     def run(number: int) -> Reading:
-        spent = []
-        for at in range(plan.sizes.retrievals):
-            path = paths[(number * plan.sizes.retrievals + at) % len(paths)]
-            began = time.perf_counter()
+        # Opened for each run: servers close what is silent while the other side is measured.
+        connection = WebConnection(service)
+        first = number * plan.sizes.retrievals
+
+        def call(path: str) -> None:
             body = connection.get(path, accept)
-            spent.append(1e3 * (time.perf_counter() - began))
             if len(body) < FRAME_BYTES:
                 msg = f"{path} was answered with {len(body)} bytes"
                 raise BenchmarkFailed(msg)
+
+        p50 = p50_ms(
+            partial(call, paths[(first + at) % len(paths)]) for at in range(plan.sizes.retrievals)
+        )
+        connection.close()
         load = wrk.measure(service, paths, accept, plan.sizes.wrk_seconds, plan.folder)
-        return {"p50": percentile_50(spent), "rate": load.rate}
+        return {"p50": p50, "rate": load.rate}
 
     return run
