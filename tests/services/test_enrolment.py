@@ -138,6 +138,14 @@ def test_a_certificate_of_the_hospitals_own_is_kept_and_none_is_issued(shared):
     assert kept(shared, "CT04") == enrolled.device
 
 
+def test_a_certificate_that_an_archive_issued_for_another_title_is_refused(shared):
+    theirs = enroll(shared, "CT07").certificate.certificate_pem
+
+    with pytest.raises(InvalidInput, match="was issued for AE title 'CT07'"):
+        enroll(shared, "CT08", certificate_pem=theirs)
+    assert kept(shared, "CT08") is None
+
+
 def test_leave_to_speak_without_tls_is_kept_and_told_on_the_trail(shared):
     exemption = leave(shared, days=MAX_EXEMPTION_DAYS - 0.1)
 

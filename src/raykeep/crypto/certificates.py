@@ -87,11 +87,13 @@ class OwnCertificate:
         sha256: Fingerprint of the DER, hexadecimal.
         pem: The certificate alone, PEM.
         not_after: End of validity.
+        ae_titles: Titles that an archive issued it for; empty for the hospital's own.
     """
 
     sha256: str
     pem: str
     not_after: datetime
+    ae_titles: tuple[AETitle, ...]
 
 
 def fingerprint(der: bytes) -> str:
@@ -161,6 +163,7 @@ def check_own_certificate(pem: str, now: datetime) -> OwnCertificate:
             fingerprint(certificate.public_bytes(Encoding.DER)),
             certificate.public_bytes(Encoding.PEM).decode(),
             certificate.not_valid_after_utc,
+            tuple(_titles(_alternatives(certificate))),
         )
 
 

@@ -77,6 +77,12 @@ def enroll_device(enforcer: Enforcer, actor: Actor, wanted: Enrolment, clock: Cl
         expires = None
         if wanted.certificate_pem is not None:
             facts = check_own_certificate(wanted.certificate_pem, now)
+            if facts.ae_titles and wanted.ae_title not in facts.ae_titles:
+                msg = (
+                    f"that certificate was issued for AE title '{facts.ae_titles[0]}'. "
+                    f"Give one of the device's own, or leave --cert out to have one issued"
+                )
+                raise InvalidInput(msg)
             fingerprints, own, expires = (facts.sha256,), (facts.pem,), facts.not_after
         elif wanted.exemption is None:
             issued = op.authority.issue(
