@@ -39,7 +39,7 @@ from raykeep.ports.key_administration import KeyAdministration
 from raykeep.ports.registry import Registry
 from raykeep.vault import Vault
 
-STRANGER_WINDOW = 60.0  # seconds: further refusals of one source are counted, not recorded
+STRANGER_WINDOW = 60.0  # seconds: further refusals of one source and reason are counted
 AUTHENTICATION_WINDOW = 3600.0  # seconds: a token's further requests are no new authentication
 
 
@@ -213,22 +213,27 @@ class Enforcer:
             self._authenticated, source, actor, Outcome.SUCCESS, "credential is good"
         )
 
-    def refuse_stranger(self, origin: Origin, claimed: str, reason: str) -> None:
+    def refuse_stranger(
+        self, origin: Origin, claimed: str, reason: str, *, certificate_sha256: str | None = None
+    ) -> None:
         """Record that somebody unknown was turned away; a flood of it is counted, not written.
 
         Args:
             origin: The way in and the address.
             claimed: Name that it gave, harmless to print; not believed.
-            reason: Why.
+            reason: Why, in words of which there are few: the first refusal of each address and
+                reason within a minute is recorded.
+            certificate_sha256: Fingerprint of the TLS certificate that it showed, if any.
         """
         stranger = Actor(ActorKind.ANONYMOUS, claimed, frozenset(), frozenset(), origin)
         self._commit_first(
             self._strangers,
-            f"{origin.door} {origin.address}",
+            f"{origin.door} {origin.address} {reason}",
             stranger,
             Outcome.DENIED,
             reason,
             counted_as="refused_before",
+            details={"certificate_sha256": certificate_sha256} if certificate_sha256 else {},
         )
 
     def _commit_first(
@@ -240,14 +245,15 @@ class Enforcer:
         reason: str,
         *,
         counted_as: str = "",
+        details: Mapping[str, Detail] | None = None,
     ) -> None:
         """Record an authentication if it is the first of its window; else it is counted."""
         counted = window.happened(source, self._clock.monotonic())
         if counted is None:
             return
-        details = {counted_as: counted} if counted and counted_as else {}
+        told = {**(details or {}), **({counted_as: counted} if counted and counted_as else {})}
         try:
-            self._commit_alone(actor, Action.SESSION_CREATE, outcome, reason, details=details)
+            self._commit_alone(actor, Action.SESSION_CREATE, outcome, reason, details=told)
         except BaseException:
             window.take_back(source, counted)
             raise

@@ -72,7 +72,12 @@ def admit_device(
     origin = Origin(Door.DIMSE, presented.address)
     device, fault = _known_device(enforcer, presented, our_title, clock.now())
     if device is None or fault:
-        enforcer.refuse_stranger(origin, shown(presented.calling.strip(" "), 16), fault)
+        enforcer.refuse_stranger(
+            origin,
+            shown(presented.calling.strip(" "), 16),
+            fault,
+            certificate_sha256=presented.certificate_sha256,
+        )
         raise AssociationRefused(fault)
     actor = device_actor(device, origin)
     try:

@@ -138,6 +138,19 @@ def test_a_flood_of_strangers_leaves_one_record_a_minute_and_their_number(archiv
     assert last(archive).outcome is Outcome.DENIED
 
 
+def test_a_second_mistake_of_the_same_stranger_is_recorded_too(archive):
+    origin = Origin(Door.DIMSE)
+    before = len(archive.records())
+
+    archive.enforcer.refuse_stranger(origin, "WHO", "unknown called AE title")
+    archive.enforcer.refuse_stranger(
+        origin, "WHO", "the certificate is not the device's", certificate_sha256="ab" * 32
+    )
+
+    assert len(archive.records()) == before + 2
+    assert last(archive).details == {"certificate_sha256": "ab" * 32}
+
+
 def test_a_good_credential_is_recorded_once_an_hour(archive):
     before = len(archive.records())
 
