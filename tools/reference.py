@@ -200,22 +200,79 @@ def limits_page() -> str:
     return table(("Limit", "Value", "Unit and reason", "Where"), rows)
 
 
+# What the types and defaults of settings are called in TOML.
+IN_TOML = {"str": "text", "Path": "path", "AETitle": "AE title", "bool": "true or false"}
+NUMBERS = {"int": "whole number", "float": "number"}
+DEFAULTS = {"None": "", "True": "`true`", "False": "`false`", "()": "`[]`"}
+
+
 def settings_page() -> str:
     """Write every settings class: one table a section."""
     parts: list[str] = []
-    for place, tree, known in parsed():
+    for _, tree, known in parsed():
+        aliases = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name)
+        }
         for node in tree.body:
             if not isinstance(node, ast.ClassDef) or not node.name.endswith("Settings"):
                 continue
             about = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+            kinds = {
+                part.target.id: in_toml(part.annotation, aliases)
+                for part in node.body
+                if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+            }
             rows = [
-                (f"`{value.name}`", f"`{value.kind}`", value.default or "required", value.comment)
+                (f"`{value.name}`", kinds[value.name], default_in_toml(value), value.comment)
                 for value in values(node, known)
                 if not value.name.startswith("_")
             ]
-            parts.append(f"### {about}\n\nClass `{node.name}` of `raykeep.{place}`.\n\n")
+            if node.name == "Settings":  # the whole file: its sections have tables of their own
+                continue
+            parts.append(f"### {about}\n\n")
             parts.append(table(("Key", "Type", "Default", "Unit and reason"), rows) + "\n")
     return "".join(parts).rstrip("\n") + "\n" if parts else "Nothing can be set yet.\n"
+
+
+def in_toml(kind: ast.expr, aliases: dict[str, ast.expr]) -> str:
+    """Say what a setting of this type is written as."""
+    kind = aliases.get(kind.id, kind) if isinstance(kind, ast.Name) else kind
+    if isinstance(kind, ast.BinOp):  # X | None
+        return in_toml(kind.left, aliases)
+    if not isinstance(kind, ast.Subscript):
+        name = ast.unparse(kind)
+        return IN_TOML.get(name) or NUMBERS.get(name) or "section"
+    inner = kind.slice.elts if isinstance(kind.slice, ast.Tuple) else [kind.slice]
+    match ast.unparse(kind.value):
+        case "Literal":
+            return " or ".join(f'`"{ast.literal_eval(one)}"`' for one in inner)
+        case "Annotated" if isinstance(inner[1], ast.Call):
+            bounds = {word.arg: shown(word.value) for word in inner[1].keywords}
+            return in_toml(inner[0], aliases) + bounded(bounds)
+        case _:
+            return f"list of {in_toml(inner[0], aliases)}"
+
+
+def bounded(bounds: dict[str | None, str]) -> str:
+    """Say between which numbers a number must be."""
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    if {"ge", "le"} == set(bounds):
+        return f", {bounds['ge']} to {bounds['le']}"
+    return "".join(f", {words[name]} {value}" for name, value in bounds.items() if name in words)
+
+
+def default_in_toml(value: Value) -> str:
+    """Write a default as TOML has it; nothing where the key is best left out."""
+    text = value.default.strip("`")
+    if text in DEFAULTS:
+        return DEFAULTS[text]
+    if quoted := re.fullmatch(r"(?:AETitle\()?'([^']*)'\)?", text):
+        return f'`"{quoted[1]}"`'
+    if not value.default[:1].isdigit():
+        return "" if value.default else "required"
+    return value.default.replace(",", "_" if len(value.default) > len("99,999") else "")
 
 
 # --- actions and events ------------------------------------------------------------------------

@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from raykeep.domain.ae_title import AETitle
-from raykeep.domain.errors import ArchiveError, SettingsError
+from raykeep.domain.errors import ArchiveError, InvalidAETitle, SettingsError
 
 T = TypeVar("T")
 
@@ -47,12 +47,14 @@ def into(kind: type[T], content: Mapping[str, Any], path: str = "") -> T:
     """
     _refuse_unknown(kind, content, path)
     try:
-        ready = _prepared(kind, content)
+        ready = _prepared(kind, content, path)
         return msgspec.convert(ready, kind, dec_hook=_decode, from_attributes=True)
     except msgspec.ValidationError as error:
-        raise SettingsError(_located(str(error), path)) from error
+        raise SettingsError(_located(str(error), path, kind)) from error
+    except SettingsError:
+        raise
     except (ArchiveError, ValueError) as error:
-        msg = f"setting [{path}]: {error}"
+        msg = f"setting {path}: {error}" if path else str(error)
         raise SettingsError(msg) from error
 
 
@@ -76,19 +78,28 @@ def _fields(kind: Any) -> dict[str, Any]:  # noqa: ANN401 - any annotation of a 
     return {}
 
 
-def _prepared(kind: Any, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _prepared(kind: Any, content: Mapping[str, Any], path: str) -> dict[str, Any]:  # noqa: ANN401
     """AE titles stand as text in TOML; msgspec would take the dataclass apart."""
     kinds = _fields(kind)
     ready: dict[str, Any] = {}
     for key, value in content.items():
         wanted = kinds[key]
+        place = f"{path}.{key}" if path else key
         if wanted is AETitle and isinstance(value, str):
-            ready[key] = AETitle(value)
+            ready[key] = _title(value, place)
         elif isinstance(value, Mapping) and _fields(wanted):
-            ready[key] = _prepared(wanted, value)
+            ready[key] = _prepared(wanted, value, place)
         else:
             ready[key] = value
     return ready
+
+
+def _title(value: str, place: str) -> AETitle:
+    try:
+        return AETitle(value)
+    except InvalidAETitle as error:
+        msg = f"setting {place}: {error}"
+        raise SettingsError(msg) from error
 
 
 def _decode(kind: type, value: object) -> object:
@@ -101,9 +112,35 @@ def _decode(kind: type, value: object) -> object:
     raise ValueError(msg)
 
 
-def _located(message: str, path: str) -> str:
-    """Msgspec's message with the key's path as the operator wrote it."""
+# What TOML's writers call msgspec's types.
+_WORDS = {
+    "object": "a section",
+    "array": "a list",
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
+
+
+def _located(message: str, path: str, kind: type) -> str:
+    """Msgspec's message in an operator's words, with the key's path as the operator wrote it."""
     text, _, place = message.partition(" - at `$")
     inner = re.sub(r"`$", "", place).removeprefix(".")
     where = ".".join(part for part in (path, inner) if part)
-    return f"setting {where}: {text[:1].lower()}{text[1:]}. Mend it"
+    told = re.sub(r"`([^`]*)`", lambda found: _in_words(found[1]), text).rstrip(".")
+    if choices := _choices(kind, inner):
+        told += f". Take one of: {', '.join(choices)}"
+    return f"setting {where}: {told[:1].lower()}{told[1:]}. Mend it"
+
+
+def _in_words(types: str) -> str:
+    named = [_WORDS.get(one, one) for one in types.split(" | ") if one != "null"]
+    return " or ".join(named)
+
+
+def _choices(kind: Any, place: str) -> list[str]:  # noqa: ANN401 - any annotation
+    """The values that a key may have, where they are few."""
+    for key in place.split("."):
+        kind = _fields(kind).get(key)
+    return [str(one) for one in get_args(kind)] if get_origin(kind) is Literal else []

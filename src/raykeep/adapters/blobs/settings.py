@@ -10,4 +10,4 @@ class BlobSettings:
     """Section `[blobs]`: where sealed objects are kept."""
 
     kind: Literal["files"] = "files"  # one file an object
-    path: Path | None = None  # None: `blobs` in the data directory
+    path: Path | None = None  # left out: `blobs` in the data directory

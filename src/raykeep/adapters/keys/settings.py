@@ -10,5 +10,5 @@ class KeySettings:
     """Section `[keys]`: where the root key comes from. It never lies in the data directory."""
 
     provider: Literal["file", "passphrase"] = "file"
-    # For `file`. None: /etc/raykeep/ARCHIVE-ID.key for root, else below $XDG_CONFIG_HOME.
+    # For `file`. Left out: /etc/raykeep/ARCHIVE-ID.key for root, else below $XDG_CONFIG_HOME.
     file: Path | None = None
