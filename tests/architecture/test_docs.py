@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from raykeep.__main__ import raykeep
 from tests.architecture.rules import ROOT
 from tools import reference
 
@@ -90,6 +92,23 @@ def test_every_change_fragment_of_the_docs_has_a_kind() -> None:
     names = [path.name for path in (ROOT / "changes").glob("*.md") if path.name != "README.md"]
 
     assert [name for name in names if not FRAGMENT.fullmatch(name)] == []
+
+
+# `raykeep device enroll …`, in a page, a comment or a message, which may name the archive before.
+NAMED_COMMAND = re.compile(r"`raykeep (?:--data \S+ )?([a-z]+)(?: ([a-z]+))?")
+
+
+@pytest.mark.parametrize("folder", ["docs", "src"])
+def test_every_command_that_docs_and_messages_name_is_there(folder: str) -> None:
+    files = [*(ROOT / folder).rglob("*.md"), *(ROOT / folder).rglob("*.py")]
+    named = {found for path in files for found in NAMED_COMMAND.findall(path.read_text())}
+
+    def is_there(first: str, second: str) -> bool:
+        command = raykeep.commands.get(first)
+        inner = command.commands if isinstance(command, click.Group) else {second: None}
+        return command is not None and (not second or second in inner)
+
+    assert [" ".join(words) for words in sorted(named) if not is_there(*words)] == []
 
 
 # --- the writers of the reference pages --------------------------------------------------------

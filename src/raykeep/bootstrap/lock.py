@@ -22,7 +22,10 @@ def locked(layout: Layout) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            msg = f"{layout.data} is in use by another process. Wait for it, or talk to its archive"
+            msg = (
+                f"{layout.data} is in use: an archive runs in it already, or a command has it "
+                f"open. `raykeep --data {layout.data} status` asks a running one"
+            )
             raise ArchiveDown(msg) from None
         yield
     finally:

@@ -7,7 +7,7 @@ import click
 
 from raykeep.cli import values
 from raykeep.cli.export_files import ExportFolder
-from raykeep.cli.output import conclude, harmless, line, moment, raw, remark, table
+from raykeep.cli.output import conclude, counted, harmless, line, moment, raw, remark, table
 from raykeep.cli.place import Place, pass_place
 from raykeep.cli.run import run_command
 from raykeep.cli.sections import Section
@@ -114,13 +114,18 @@ def export(place: Place, out: Path) -> int:
 
 
 def _show_records(result: Plain) -> None:
-    headings = ("TIME", "OUTCOME", "ACTOR", "ACTION", "FACILITY", "COUNT", "ID", "REASON")
+    headings = (
+        *("TIME", "OUTCOME", "ACTOR", "FROM", "ACTION", "ON"),
+        *("FACILITY", "COUNT", "ID", "REASON"),
+    )
     rows = (
         (
             moment(record["at"]),
             record["outcome"],
             record["actor"],
+            record["address"],
             record["action"],
+            record["details"].get("device") or record["details"].get("token"),
             record["facility"],
             record["count"] or None,
             record["id"],
@@ -139,8 +144,9 @@ def _show_report(result: Plain) -> None:
             line(harmless(f"{kind[:-1]}: {leaf}{record}{one['what']}"))
     verdict = "the trail holds" if result["holds"] else "the trail does NOT hold"
     line(
-        f"{verdict}: {result['leaves']} records sealed, {result['signed_leaves']} of them signed "
-        f"by {result['checkpoints']} checkpoints, {result['unsealed']} not sealed yet"
+        f"{verdict}: {counted(result['leaves'], 'record')} sealed, {result['signed_leaves']} of "
+        f"them signed by {counted(result['checkpoints'], 'checkpoint')}, "
+        f"{result['unsealed']} not sealed yet"
     )
 
 
@@ -153,5 +159,6 @@ def _show_proof(result: Plain) -> None:
 
 
 def _show_export(result: Plain) -> None:
-    counts = f"{result['records']} records, {result['checkpoints']} checkpoints"
+    records, checkpoints = result["records"], result["checkpoints"]
+    counts = f"{counted(records, 'record')}, {counted(checkpoints, 'checkpoint')}"
     line(harmless(f"{counts} in {result['out']}"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from raykeep.cli.output import conclude, harmless, line, remark, size
+from raykeep.cli.output import conclude, counted, harmless, line, remark, size
 from raykeep.cli.place import Place, absolute, pass_place
 from raykeep.cli.run import run_command
 from raykeep.cli.sections import Leaf
@@ -44,7 +44,7 @@ def _show(result: Plain) -> None:
     )
     told = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing found"
     read = size(result["bytes"])
-    line(f"{harmless(result['facility'])}: {told} ({result['files']} files, {read})")
+    line(f"{harmless(result['facility'])}: {told} ({counted(result['files'], 'file')}, {read})")
     for refusal in result["refusals"][:MAX_SHOWN]:
         remark(f"refused {refusal['path']}: {refusal['why']}")
     if (more := result["refused"] - MAX_SHOWN) > 0:

@@ -123,6 +123,11 @@ def day(text: object) -> str:
     return moment(text)[:10]
 
 
+def counted(count: int, what: str, plural: str = "") -> str:
+    """A number of things for people: `1 study`, `2 studies`."""
+    return f"{count} {what if count == 1 else plural or what + 's'}"
+
+
 def size(count: float) -> str:
     """A number of bytes for people."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):

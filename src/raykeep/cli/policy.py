@@ -1,12 +1,16 @@
 """`raykeep policy …`."""
 
+from textwrap import fill
+
 import click
 
-from raykeep.cli.output import conclude, harmless, line, table
+from raykeep.cli.output import conclude, harmless, line
 from raykeep.cli.place import Place, pass_place
 from raykeep.cli.run import run_command
 from raykeep.cli.sections import Section
 from raykeep.servers.control.steps import Plain
+
+WIDTH = 100  # columns of a rule as it is shown
 
 
 @click.group(cls=Section)
@@ -38,18 +42,20 @@ def explain(place: Place, user: str, action: str, study: str | None) -> int:
 
 
 def _show_rules(result: Plain) -> None:
-    rows = (
-        (
-            rule["name"],
-            rule["effect"],
-            ", ".join(rule["roles"]),
-            ", ".join(rule["actions"]),
-            "any" if rule["doors"] is None else ", ".join(rule["doors"]),
-        )
-        for rule in result["rules"]
-    )
     line(f"version {result['version']}")
-    table(("RULE", "EFFECT", "ROLES", "ACTIONS", "DOORS"), rows, none="there is no rule")
+    for rule in result["rules"]:
+        doors = ["any"] if rule["doors"] is None else rule["doors"]
+        line()
+        line(harmless(f"{rule['effect']}: {rule['name']}"))
+        for what, values in (("roles", rule["roles"]), ("doors", doors), ("to", rule["actions"])):
+            listed = fill(
+                harmless(", ".join(values)),
+                width=WIDTH,
+                initial_indent=f"  {what:<6} ",
+                subsequent_indent=" " * 9,
+                break_on_hyphens=False,
+            )
+            line(listed)
 
 
 def _show_answers(result: Plain) -> None:

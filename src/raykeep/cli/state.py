@@ -2,7 +2,7 @@
 
 import click
 
-from raykeep.cli.output import conclude, day, fields, harmless, moment, raw, size, table
+from raykeep.cli.output import conclude, counted, day, fields, harmless, moment, raw, size, table
 from raykeep.cli.place import Place, pass_place
 from raykeep.cli.run import run_command
 from raykeep.cli.sections import Leaf, Section
@@ -52,7 +52,12 @@ def _show_status(result: Plain) -> None:
     free = result["free_bytes"]
     sealed, unsealed = result["audit"]["sealed"], result["audit"]["unsealed"]
     stored = ", ".join(
-        f"{totals[what]} {what}" for what in ("patients", "studies", "series", "instances")
+        (
+            counted(totals["patients"], "patient"),
+            counted(totals["studies"], "study", "studies"),
+            f"{totals['series']} series",
+            counted(totals["instances"], "instance"),
+        )
     )
     fields(
         (
@@ -70,7 +75,7 @@ def _show_status(result: Plain) -> None:
             ("tokens", result["tokens"]),
             ("facilities", result["facilities"]),
             ("jobs waiting", result["jobs_waiting"]),
-            ("trail", f"{sealed} records sealed, {unsealed} waiting"),
+            ("trail", f"{counted(sealed, 'record')} sealed, {unsealed} waiting"),
         )
     )
 

@@ -131,7 +131,10 @@ def read_manifest(layout: Layout) -> Manifest:
         if version <= FORMAT:
             return Manifest(**content)
     except FileNotFoundError:
-        msg = f"there is no archive in {layout.data}. Make one with `raykeep init`"
+        msg = (
+            f"there is no archive in {layout.data}. Name another directory with --data, or make "
+            f"one with `raykeep --data {layout.data} init`"
+        )
         raise ArchiveDown(msg) from None
     except PermissionError:
         msg = f"{layout.data} belongs to somebody else. Run this as its owner"

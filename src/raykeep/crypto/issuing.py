@@ -311,7 +311,10 @@ def _server_names(dns_names: Sequence[str]) -> list[str]:
 def _validity(now: datetime, days: int, issuer: x509.Certificate) -> tuple[datetime, datetime]:
     """Start and end: so many days in all, but never beyond the issuer's end."""
     if issuer.not_valid_after_utc <= now:
-        msg = "the certificate authority has ended; renew it first (`raykeep tls rotate`)"
+        msg = (
+            "the certificate authority has ended. Start the archive again: it makes a new issuing "
+            "certificate as long as the root lasts (`raykeep tls status`)"
+        )
         raise InvalidInput(msg)
     start = now - SKEW
     return start, min(start + timedelta(days=days), issuer.not_valid_after_utc)

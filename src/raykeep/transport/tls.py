@@ -134,7 +134,7 @@ def _load_pair(context: ssl.SSLContext, pair: CertificatePair) -> None:
     except ssl.SSLError as error:
         raise SettingsError(
             f"a TLS certificate or its private key cannot be used ({error.reason}). "
-            "Renew it with `raykeep tls rotate`"
+            "Restore the folder `keys` of the data directory from a backup"
         ) from error
 
 

@@ -167,7 +167,7 @@ def test_a_directory_without_an_archive_says_how_to_make_one(raykeep, tmp_path) 
     code, _, err = raykeep("--data", tmp_path / "none", "facility", "list")
 
     assert code == 5
-    assert "Make one with `raykeep init`" in err
+    assert "there is no archive in" in err
 
 
 def test_two_do_not_open_it_at_once(raykeep, made) -> None:
@@ -178,4 +178,4 @@ def test_two_do_not_open_it_at_once(raykeep, made) -> None:
         code, _, err = raykeep("facility", "list")
 
     assert code == 5
-    assert "in use by another process" in err
+    assert "an archive runs in it already" in err

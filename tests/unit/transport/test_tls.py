@@ -203,7 +203,7 @@ def test_a_key_that_does_not_fit_its_certificate_is_told():
     rsa, p256 = pki().servers
     mixed = CertificatePair(rsa.chain_pem, p256.private_key_pem)
 
-    with pytest.raises(SettingsError, match="raykeep tls rotate"):
+    with pytest.raises(SettingsError, match="cannot be used"):
         server_context([mixed])
 
 

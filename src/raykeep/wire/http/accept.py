@@ -108,7 +108,7 @@ def select(header: str | None, query: str | None, offers: Sequence[Offer]) -> Of
     if found is None:
         raise NotAcceptable(
             "none of the acceptable media types can be produced here. "
-            "Ask for one that the conformance statement lists"
+            "Ask for one that the page on DICOMweb (docs/reference/dicomweb.md) lists"
         )
     return found
 
