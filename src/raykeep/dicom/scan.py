@@ -1,5 +1,6 @@
 """Reading instances as they arrive: bounded, in one pass, without holding their pixels."""
 
+from copy import copy
 from functools import lru_cache
 from typing import Final
 
@@ -106,6 +107,23 @@ class InstanceScanner:
                 self._structure, self._transfer_syntax_uid, self._encoding.mark, self._limits
             )
         return self._head
+
+    def early_head(self) -> Head | None:
+        """The head as far as it came; None before it tells instance, study and patient.
+
+        For instances that hold much before their Pixel Data, or have none: what identifies them
+        is the same in the complete head, the rest may lack.
+
+        Raises:
+            InstanceRefused: an identifier is missing or not a UID.
+            MalformedDataSet: a value is longer than any of its kind may be.
+        """
+        if not self._structure.identified:
+            return None
+        seen = copy(self._structure)
+        # Reading takes values out; the complete head wants them, too.
+        seen.found, seen.findings = dict(seen.found), dict(seen.findings)
+        return head_of(seen, self._transfer_syntax_uid, self._encoding.mark, self._limits)
 
     @property
     def length(self) -> int:

@@ -36,6 +36,7 @@ from raykeep.domain.errors import LimitExceeded
 NATIVE_IN_ENCAPSULATED: Final = "Pixel Data is native in an encapsulated transfer syntax"
 ENCAPSULATED_IN_NATIVE: Final = "Pixel Data is encapsulated in a native transfer syntax"
 
+_LAST_IDENTIFIER: Final = 0x0020000E  # Series Instance UID
 _SEQUENCES: Final = frozenset(tag for tag, vr in VRS.items() if vr == "SQ")
 _FRAGMENT_VRS: Final = frozenset({"OB", "OW"})
 _NATIVE_VRS: Final = frozenset({"OB", "OD", "OF", "OW", "UN"})
@@ -81,6 +82,15 @@ class Structure:
     def closed(self) -> bool:
         """Whether nothing is open but the data set itself."""
         return not self._levels
+
+    @property
+    def identified(self) -> bool:
+        """Whether all elements are passed that say which instance of whom this is.
+
+        Tags ascend, so none of them can come any more.
+        """
+        outermost = self._levels[0] if self._levels else self._level
+        return outermost.last > _LAST_IDENTIFIER
 
     def walk(self, window: bytes, base: int) -> int:
         """Follow the bytes of `window`, which begins at byte `base` of the data set.

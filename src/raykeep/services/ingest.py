@@ -19,6 +19,7 @@ from raykeep.domain.errors import (
     ChangeRefused,
     IdentifiersDiffer,
     InstanceRefused,
+    LimitExceeded,
     SOPClassRefused,
 )
 from raykeep.domain.facility import FacilityName
@@ -29,6 +30,9 @@ from raykeep.services.ingest_settings import IngestSettings
 from raykeep.services.manifest import encode_manifest
 
 Buffer = bytes | bytearray | memoryview
+
+_ENOUGH = 1_048_576  # bytes that are kept before an early head will do
+_SMALL = 4_096  # bytes; shorter pieces are kept together
 
 _PATIENT_ID = UNIQUE_KEY[Level.PATIENT].tag
 _SAME_UID_OTHER_CONTENT = "the SOP Instance UID is stored already with other content"
@@ -138,18 +142,40 @@ class _Body:
         self._scanner = InstanceScanner(arrival.transfer_syntax_uid, limits)
         self._pieces = iter(arrival.body)
         self._kept: list[Buffer] = []
+        self._most = limits.header_bytes
         self.scanner = self._scanner
 
     def head(self) -> Head:
-        """Read until everything before Pixel Data is there."""
+        """Read until everything before Pixel Data is there, or enough of it.
+
+        Where much stands before Pixel Data, or instead of it, the head is an early one: it
+        identifies the instance, and `scanner.head` has the rest once the body was read.
+
+        Raises:
+            LimitExceeded: too much stands before what identifies the instance.
+        """
+        length = 0
         for piece in self._pieces:
-            # A copy: the piece's memory is used again once the next one is asked for.
-            copy = bytes(piece)
-            self._kept.append(copy)
-            if self._scanner.feed(copy):
+            self._keep(piece)
+            if self._scanner.feed(piece):
                 return self._scanner.head
+            length += len(piece)
+            if length > _ENOUGH and (early := self._scanner.early_head()) is not None:
+                return early
+            if length > self._most:
+                raise LimitExceeded("bytes before the identifiers", length, self._most, "bytes")
         self._scanner.finish()
         return self._scanner.head
+
+    def _keep(self, piece: Buffer) -> None:
+        """Keep a copy: the piece's memory is used again once the next one is asked for."""
+        if len(piece) >= _SMALL:
+            self._kept.append(bytes(piece))
+        elif self._kept and isinstance(last := self._kept[-1], bytearray):
+            last += piece
+        else:
+            # Many small pieces in one buffer: each alone would cost many times its bytes.
+            self._kept.append(bytearray(piece))
 
     def __iter__(self) -> Iterator[Buffer]:
         yield from self._kept
@@ -209,6 +235,8 @@ def _seal(
         # Called when the whole body has been read and nothing is visible yet: the place to
         # turn back without leaving anything behind.
         nonlocal finding
+        if body.scanner.head is not head:  # an early one: now the rest can be looked at, too
+            finding = finding or quarantine_finding(body.scanner.head) or ""
         if known is not None:
             if facts.digest == known[0]:
                 raise _AlreadyStored
@@ -222,6 +250,7 @@ def _seal(
         sealed = op.vault.put(place, body, manifest)
     except _AlreadyStored:
         return None
+    head = body.scanner.head
     patient = pseudonym_of(op, head, arrival.facility)
     op.note(
         patient=patient,
