@@ -2,14 +2,10 @@
 
 import os
 import stat
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from lzma import LZMAError
 from pathlib import Path
-from typing import IO
 
 from raykeep.dicom.limits import DEFAULT_LIMITS
 from raykeep.dicom.part10 import FileMetaReader
@@ -30,16 +26,11 @@ from raykeep.enforcement.door import Enforcer
 from raykeep.ports.clock import Clock
 from raykeep.services.ingest import Arrival, Verdict, store_instance
 from raykeep.services.ingest_settings import IngestSettings
+from raykeep.services.zip_files import Readable, is_zip_file, zip_entries
 
 PIECE = 262_144  # bytes that are read at a time
-MAX_ZIP_ENTRIES = 200_000
-MAX_ZIP_RATIO = 200  # inflated to stored bytes of one entry, once past `FREE_BYTES`
-FREE_BYTES = 4_194_304  # small entries may be as dense as they like
 MAX_TOLD = 1000  # refusals that the report names one by one
-# What reading a file, or an entry of a ZIP file that is damaged, raises.
-_UNREADABLE = (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, LZMAError)
 _PREAMBLE = 128  # bytes before `DICM` (PS3.10 section 7.1)
-_ENCRYPTED = 0x1  # general purpose bit of a ZIP entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +66,7 @@ class _Source:
     """One file: what to call it, and how to open it."""
 
     name: str
-    open: Callable[[], AbstractContextManager[IO[bytes]]]
-    ratio_of: int = 0  # stored bytes of a ZIP entry; 0 for a plain file
+    open: Callable[[], AbstractContextManager[Readable]]
 
 
 def import_paths(
@@ -100,14 +90,7 @@ def import_paths(
     """
     report = ImportReport()
     for path in paths:
-        try:
-            path.stat()
-        except OSError as error:
-            msg = (
-                f"{path} cannot be read: {error.strerror}. Name a folder, a ZIP file, a DICOMDIR "
-                "or a DICOM file that the archive's own user may read"
-            )
-            raise InvalidInput(msg) from error
+        _check(path)
     for path in paths:
         for source in _sources(path, report):
             report.files += 1
@@ -124,6 +107,22 @@ def import_paths(
     yield report
 
 
+def _check(path: Path) -> None:
+    """Refuse what is neither a folder nor a file before anything is read: a pipe never ends."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    else:
+        why = "" if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else "is no plain file"
+    if why:
+        msg = (
+            f"{path} {why}. Name a folder, a ZIP file, a DICOMDIR or a DICOM file that the "
+            "archive's own user may read"
+        )
+        raise InvalidInput(msg)
+
+
 def _take(
     enforcer: Enforcer,
     actor: Actor,
@@ -136,7 +135,7 @@ def _take(
 ) -> None:
     try:
         with source.open() as file:
-            pieces = _pieces(file, source, report)
+            pieces = _pieces(file, report)
             begin = next(pieces, b"")
             if begin[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
                 report.not_dicom += 1
@@ -159,8 +158,8 @@ def _take(
             ).verdict
     except (AccessDenied, StorageFull, StorageUnavailable):
         raise
-    except (ArchiveError, *_UNREADABLE) as error:
-        report.refuse(source.name, str(error) or type(error).__name__)
+    except (ArchiveError, OSError) as error:
+        report.refuse(source.name, str(error))
     else:
         report.stored += verdict is Verdict.STORED
         report.duplicates += verdict is Verdict.DUPLICATE
@@ -172,14 +171,9 @@ def _chain(first: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _pieces(file: IO[bytes], source: _Source, report: ImportReport) -> Iterator[bytes]:
-    read = 0
+def _pieces(file: Readable, report: ImportReport) -> Iterator[bytes]:
     while piece := file.read(PIECE):
-        read += len(piece)
         report.bytes_read += len(piece)
-        if source.ratio_of and read > FREE_BYTES and read > source.ratio_of * MAX_ZIP_RATIO:
-            ratio = read // source.ratio_of
-            raise LimitExceeded("inflation of a ZIP entry", ratio, MAX_ZIP_RATIO, "times")
         yield piece
 
 
@@ -188,7 +182,7 @@ def _sources(path: Path, report: ImportReport) -> Iterator[_Source]:
         yield from _folder(path, report)
     elif path.name.upper() == "DICOMDIR":
         yield from _medium(path, report)
-    elif zipfile.is_zipfile(path):
+    elif is_zip_file(path):
         yield from _zip(path, report)
     else:
         yield _plain(path)
@@ -205,18 +199,34 @@ def _folder(folder: Path, report: ImportReport) -> Iterator[_Source]:
 
     for where, folders, files in os.walk(folder, onerror=unreadable):
         folders.sort()
-        for name in sorted(files):
+        links = [name for name in folders if _is_link(Path(where, name))]
+        for name in sorted([*files, *links]):
             path = Path(where, name)
-            mode = path.lstat().st_mode
-            if not stat.S_ISREG(mode):
+            if fault := _fault(path):
                 report.files += 1
-                report.refuse(str(path), "it is a link or no plain file, and is not followed")
+                report.refuse(str(path), fault)
             elif name.upper() == "DICOMDIR":
                 continue  # it lists the files that are walked anyway
             elif path.suffix.lower() == ".zip":
                 yield from _zip(path, report)
             else:
                 yield _plain(path)
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False  # a folder that cannot be looked at: the walk below it says so
+
+
+def _fault(path: Path) -> str:
+    """Why a file is not looked at, or nothing."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        return f"it cannot be looked at: {error.strerror}"
+    return "" if stat.S_ISREG(mode) else "it is a link or no plain file, and is not followed"
 
 
 def _medium(directory: Path, report: ImportReport) -> Iterator[_Source]:
@@ -229,39 +239,26 @@ def _medium(directory: Path, report: ImportReport) -> Iterator[_Source]:
         return
     for parts in listed:
         path = directory.parent.joinpath(*parts)
-        if path.is_symlink() or not path.is_file():
+        # A link anywhere below might lead off the medium.
+        way = [path, *path.parents][: len(parts)]
+        if _fault(path) or any(map(_is_link, way)):
             report.files += 1
-            report.refuse(str(path), "the DICOMDIR lists it, but it is not there")
+            report.refuse(str(path), "the DICOMDIR lists it, but it is not there, or by a link")
         else:
             yield _plain(path)
 
 
 def _zip(path: Path, report: ImportReport) -> Iterator[_Source]:
-    """Entries are read as streams and never unpacked, so that their names can do no harm."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries: Iterable[zipfile.ZipInfo] = archive.infolist()
-            count = len(archive.infolist())
-            if count > MAX_ZIP_ENTRIES:
+        for entry in zip_entries(path):
+            name = f"{path}!{entry.name}"
+            if entry.name.rsplit("/", 1)[-1].upper() == "DICOMDIR":
+                continue
+            if entry.is_encrypted:
                 report.files += 1
-                limit = LimitExceeded("number of ZIP entries", count, MAX_ZIP_ENTRIES)
-                report.refuse(str(path), str(limit))
-                return
-            for entry in entries:
-                name = f"{path}!{entry.filename}"
-                if entry.is_dir() or entry.filename.rsplit("/", 1)[-1].upper() == "DICOMDIR":
-                    continue
-                if entry.flag_bits & _ENCRYPTED:
-                    report.files += 1
-                    report.refuse(name, "it is encrypted. Unpack it first")
-                    continue
-                yield _Source(name, _opener(archive, entry), max(entry.compress_size, 1))
-    except (zipfile.BadZipFile, OSError) as error:
+                report.refuse(name, "it is encrypted. Unpack it first")
+                continue
+            yield _Source(name, entry.open)
+    except (InvalidInput, LimitExceeded) as error:
         report.files += 1
-        report.refuse(str(path), str(error) or type(error).__name__)
-
-
-def _opener(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo
-) -> Callable[[], AbstractContextManager[IO[bytes]]]:
-    return lambda: archive.open(entry)
+        report.refuse(str(path), str(error))
