@@ -2,7 +2,7 @@
 
 import struct
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from tests.builders import (
     new_uid,
 )
 from tests.fakes.archive import FACILITY, FakeArchive, fake_archive
+from tests.fakes.web import BOUNDARY, STOW_TYPE, fake_web
 from tests.services.stored import TECHNOLOGIST
 
 MIB = 1_048_576
@@ -117,6 +118,27 @@ def test_tiny_pieces_cost_no_more_than_their_bytes(archive: FakeArchive) -> None
     _, peak = peak_of(archive, pieces)
 
     assert peak < 10 * len(whole)
+
+
+def test_an_upload_byte_by_byte_costs_no_more_than_its_bytes(tmp_path: Path) -> None:
+    length = 300_000
+
+    async def body() -> AsyncIterator[bytes]:
+        yield f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        for _ in range(length):
+            yield b"x"
+        yield f"\r\n--{BOUNDARY}--\r\n".encode()
+
+    with fake_web(tmp_path) as web:
+        web.get("/studies")  # loads and fills what stays
+        tracemalloc.start()
+        try:
+            web.ask("POST", "/studies", content=body(), headers={"content-type": STOW_TYPE})
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 10 * length
 
 
 def _made(folder: Path) -> Path:

@@ -1,10 +1,9 @@
 """Worker threads for what blocks: a bounded number, and a bounded number of waiters."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from queue import SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -63,6 +62,63 @@ class _Job(Generic[T]):
             self.future.set_result(self.result)
 
 
+class _FairQueue:
+    """Calls that wait for a thread: the holders take turns, whoever has how many waiting.
+
+    Args:
+        share: How many calls of one holder may run at a time.
+    """
+
+    def __init__(self, share: int) -> None:
+        self._share = share
+        self._changed = Condition()
+        # In the order of their turns.
+        self._waiting: dict[str, deque[_Job[Any]]] = {}
+        self._running: Counter[str] = Counter()
+        self._closed = False
+
+    def put(self, job: _Job[Any]) -> None:
+        """Let a call wait."""
+        with self._changed:
+            self._waiting.setdefault(job.holder, deque()).append(job)
+            self._changed.notify()
+
+    def get(self) -> _Job[Any] | None:
+        """The next call, to be run now; blocks for it. None when there will be no more."""
+        with self._changed:
+            while (job := self._next()) is None:
+                if self._closed and not self._waiting:
+                    return None
+                self._changed.wait()
+            self._running[job.holder] += 1
+            return job
+
+    def done(self, holder: str) -> None:
+        """A call of `holder` has ended. Whoever says so asks for the next one himself."""
+        with self._changed:
+            self._running[holder] -= 1
+            if not self._running[holder]:
+                del self._running[holder]
+            if self._closed:
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """There will be no more than wait now."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _next(self) -> _Job[Any] | None:
+        for holder, jobs in self._waiting.items():
+            if self._running[holder] < self._share:
+                job = jobs.popleft()
+                del self._waiting[holder]
+                if jobs:
+                    self._waiting[holder] = jobs  # behind the others
+                return job
+        return None
+
+
 class WorkerPool:
     """Threads of one kind of work.
 
@@ -72,17 +128,25 @@ class WorkerPool:
         waiting: How many more may wait for a thread; further ones are refused with 503.
         per_holder: How many calls one holder may have here at a time, running or waiting;
             None for any number.
+        share: How many calls of one holder run at a time, further ones waiting, so that slow
+            ones leave threads for the others; None for as many as there are threads.
     """
 
     def __init__(
-        self, name: str, *, threads: int, waiting: int, per_holder: int | None = None
+        self,
+        name: str,
+        *,
+        threads: int,
+        waiting: int,
+        per_holder: int | None = None,
+        share: int | None = None,
     ) -> None:
         self._name = name
         self._threads: list[Thread] = []
         self._most_threads = threads
         self._most_jobs = threads + waiting
         self._per_holder = per_holder
-        self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._queue = _FairQueue(threads if share is None else share)
         self._jobs = 0
         self._held: Counter[str] = Counter()
         self._closed = False
@@ -104,7 +168,7 @@ class WorkerPool:
         Args:
             function: What blocks.
             args: For it.
-            holder: Whose share of the pool it counts against.
+            holder: Whose share of the pool it counts against; holders take turns.
             patient: It belongs to a request that was let in before, and waits its turn however
                 many do; each such request has a bounded number of calls waiting.
 
@@ -133,8 +197,7 @@ class WorkerPool:
     def close(self) -> None:
         """Take no more calls, and wait for those that run."""
         self._closed = True
-        for _ in self._threads:
-            self._queue.put(None)
+        self._queue.close()
         for thread in self._threads:
             thread.join()
         self._threads.clear()
@@ -149,6 +212,7 @@ class WorkerPool:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             job.work()
+            self._queue.done(job.holder)
             if not job.loop.is_closed():
                 job.loop.call_soon_threadsafe(self._finished, job)
             del job  # a waiting thread must not keep the last call's data

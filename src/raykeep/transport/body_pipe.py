@@ -13,7 +13,7 @@ from threading import Condition
 
 from raykeep.domain.errors import ProtocolError
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
 
 MAX_WAITING = 1_048_576  # bytes that wait in a pipe before the writer must
 

@@ -115,3 +115,50 @@ def test_a_closed_pool_takes_nothing() -> None:
             await pool.run(abs, 1)
 
     with_pool(test, threads=1, waiting=1)
+
+
+def test_slow_calls_of_one_holder_leave_a_thread_for_the_others() -> None:
+    async def test(pool: WorkerPool) -> None:
+        go = threading.Event()
+        busy = [asyncio.create_task(pool.run(go.wait, holder="slow")) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(pool.run(abs, -1, holder="other"), 5) == 1
+        go.set()
+        assert await asyncio.gather(*busy) == [True] * 5
+
+    with_pool(test, threads=2, waiting=10, share=1)
+
+
+def test_holders_take_turns_whoever_came_with_more() -> None:
+    async def test(pool: WorkerPool) -> None:
+        go, order = threading.Event(), []
+        busy = asyncio.create_task(pool.run(go.wait, holder="first"))
+        await asyncio.sleep(0)
+        waiting = [
+            asyncio.create_task(pool.run(order.append, holder, holder=holder))
+            for holder in ["many"] * 4 + ["one"]
+        ]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(busy, *waiting)
+
+        assert order.index("one") <= 1
+
+    with_pool(test, threads=1, waiting=10)
+
+
+def test_a_pool_that_closes_ends_what_waits_for_its_turn() -> None:
+    async def test(pool: WorkerPool) -> None:
+        go, ended = threading.Event(), []
+        tasks = [
+            asyncio.create_task(pool.run(lambda: (go.wait(), ended.append(1)), holder="a"))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.to_thread(pool.close)
+        await asyncio.gather(*tasks)
+
+        assert len(ended) == 3
+
+    with_pool(test, threads=3, waiting=3, share=1)

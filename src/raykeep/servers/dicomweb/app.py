@@ -26,6 +26,8 @@ from raykeep.services.ingest_settings import IngestSettings
 
 MOUNT = "dicom-web"
 
+THREADS_FOR_OTHERS = 2  # that one bearer cannot take, however slow its requests are
+
 _BUSY = (b"retry-after", b"1")
 
 
@@ -41,7 +43,12 @@ class DicomwebApp:
             lambda actor: still_good(services.enforcer, actor, services.clock.now())
         )
         self._pools = Pools(
-            WorkerPool("web", threads=settings.threads, waiting=settings.waiting),
+            WorkerPool(
+                "web",
+                threads=settings.threads,
+                waiting=settings.waiting,
+                share=max(1, settings.threads - THREADS_FOR_OTHERS),
+            ),
             WorkerPool(
                 "upload",
                 threads=settings.upload_threads,
@@ -59,11 +66,14 @@ class DicomwebApp:
         if isinstance(endpoint, Store):
             await send_reply(send, await self._store(request, values))
             return
-        actor, reply = await self._pools.short.run(self._answer, endpoint, request, values)
+        holder = _holder_of(scope)
+        actor, reply = await self._pools.short.run(
+            self._answer, endpoint, request, values, holder=holder
+        )
         if isinstance(reply, Reply):
             await send_reply(send, reply)
         else:
-            await self._stream(send, actor, reply)
+            await self._stream(send, actor, reply, holder)
 
     def snapshot(self) -> dict[str, int]:
         """Numbers for operators."""
@@ -89,11 +99,13 @@ class DicomwebApp:
         return actor, reply.begin() if isinstance(reply, StreamReply) else reply
 
     async def _store(self, request: WebRequest, values: tuple[str, ...]) -> Reply:
-        actor = await self._pools.short.run(self._bearers.actor, request)
+        actor = await self._pools.short.run(
+            self._bearers.actor, request, holder=_holder_of(request.scope)
+        )
         with self._watch.of(actor):
             return await store(self._services, self._pools, request, actor, values)
 
-    async def _stream(self, send: Send, actor: Actor, reply: StreamReply) -> None:
+    async def _stream(self, send: Send, actor: Actor, reply: StreamReply, holder: str) -> None:
         headers = list(reply.headers)
         if reply.length is not None:
             headers.append((b"content-length", b"%d" % reply.length))
@@ -113,11 +125,19 @@ class DicomwebApp:
                     # The loop asks for more when the client has taken what there was, so that
                     # a slow one holds a few pieces and no thread.
                     pieces = (
-                        [] if reply.done else await self._pools.short.run(reply.pull, patient=True)
+                        []
+                        if reply.done
+                        else await self._pools.short.run(reply.pull, holder=holder, patient=True)
                     )
                 await send({"type": "http.response.body", "body": b""})
         finally:
             self._downloads -= 1
+
+
+def _holder_of(scope: Scope) -> str:
+    """Whose turn on the threads a request takes: the bearer's, as far as it is known by then."""
+    told = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    return told.decode("latin-1")
 
 
 class WebApp(Gate):

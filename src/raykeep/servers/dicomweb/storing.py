@@ -28,8 +28,10 @@ from raykeep.services.ingest import Arrival, Stored, store_instance
 from raykeep.transport.body_pipe import BodyPipe, ReaderGone
 from raykeep.wire.http.media_types import parse_media_type
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
 Outcome = Stored | Failed
+
+_SMALL_PIECE = 4_096  # bytes; shorter ones are gathered in one buffer
 
 
 class Pools:
@@ -160,13 +162,22 @@ class Part:
         if self._pipe is not None:
             await self._pass_on(piece)
             return
-        self._gathered.append(piece)
+        self._gather(piece)
         if self._length > settings.small_part_bytes:
             self._pipe = pipe = BodyPipe()
             self._storing.add(asyncio.get_running_loop().create_task(self._store_large(pipe)))
             gathered, self._gathered = self._gathered, []
             for one in gathered:
                 await self._pass_on(one)
+
+    def _gather(self, piece: Buffer) -> None:
+        if len(piece) >= _SMALL_PIECE:
+            self._gathered.append(piece)
+        elif self._gathered and isinstance(last := self._gathered[-1], bytearray):
+            last += piece
+        else:
+            # A client that sends byte by byte must not make us pay for an object each.
+            self._gathered.append(bytearray(piece))
 
     async def end(self) -> None:
         """All bytes are there."""
@@ -199,7 +210,9 @@ class Part:
     async def _store_small(self) -> Outcome:
         storing = self._storing
         try:
-            return await storing.pools.short.run(storing.store, self._gathered, patient=True)
+            return await storing.pools.short.run(
+                storing.store, self._gathered, holder=storing.actor.name, patient=True
+            )
         finally:
             storing.side_by_side.release()
 
