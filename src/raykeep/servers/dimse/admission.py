@@ -9,6 +9,7 @@ from raykeep.domain.access import Address, Door, Origin
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import AssociationRefused
 from raykeep.enforcement.door import Enforcer
+from raykeep.enforcement.first_of_window import FirstOfWindow
 from raykeep.ports.clock import Clock
 from raykeep.servers.dimse.presentation_contexts import negotiate_for
 from raykeep.services.authentication import AdmittedDevice, PresentedDevice, admit_device
@@ -27,6 +28,7 @@ UNAVAILABLE: Final = (RejectResult.TRANSIENT, RejectSource.PRESENTATION, 1)
 FREE_REFUSALS: Final = 10  # of one address within a window; later ones are answered slowly
 REFUSAL_WINDOW: Final = 60.0  # seconds
 REFUSAL_DELAY: Final = 1.0  # seconds
+LOG_WINDOW: Final = 60.0  # seconds; of one address the first refusal is logged, others counted
 
 
 class Admission:
@@ -51,6 +53,7 @@ class Admission:
         self._lock = threading.Lock()
         self._refusals: Counter[Address] = Counter()
         self._window_ends = 0.0
+        self._logged = FirstOfWindow(LOG_WINDOW)
 
     def admit(
         self, request: AssociateRQ, address: Address, certificate_sha256: str | None, *, tls: bool
@@ -80,18 +83,25 @@ class Admission:
                 self._enforcer, presented, our_title=self._our_title, clock=self._clock
             )
         except AssociationRefused as refusal:
-            self._logger.warning(
-                "association refused: %s from %s: %s",
-                presented.calling,
-                address,
-                refusal.reason,
-            )
+            before = self._logged.happened(f"association {address}", self._clock.monotonic())
+            if before is not None:
+                self._logger.warning(
+                    "association refused: %s from %s: %s (%d more before)",
+                    presented.calling,
+                    address,
+                    refusal.reason,
+                    before,
+                )
             self._slow_down(address)
             return None
 
     def refuse_unread(self, address: Address, reason: str) -> None:
         """Record somebody who did not come as far as an association request."""
-        self._logger.info("connection refused from %s: %s", address, reason)
+        before = self._logged.happened(f"connection {address}", self._clock.monotonic())
+        if before is not None:
+            self._logger.info(
+                "connection refused from %s: %s (%d more before)", address, reason, before
+            )
         self._enforcer.refuse_stranger(Origin(Door.DIMSE, address), "unknown", reason)
 
     def negotiate(self, request: AssociateRQ, admitted: AdmittedDevice) -> Negotiated:
