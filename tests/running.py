@@ -36,6 +36,10 @@ class RunningArchive:
         return self.folder / "data"
 
     @property
+    def root_key(self) -> Path:
+        return self.folder / "root.key"
+
+    @property
     def log(self) -> Path:
         return self.folder / "serve.log"
 
@@ -85,6 +89,9 @@ class RunningArchive:
         return json.loads(told.getvalue() or "{}")
 
     def init(self, *arguments: str) -> Any:
+        """Make the archive; its root key lies beside the data directory, also for root."""
+        if not {"--key-file", "--key-provider"} & set(arguments):
+            arguments = ("--key-file", str(self.root_key), *arguments)
         return self.json("init", *arguments)
 
     def start(self, *arguments: str) -> "RunningArchive":

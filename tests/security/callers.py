@@ -141,3 +141,18 @@ def newest(archive: RunningArchive, **filters: str | int) -> dict[str, Any]:
     found = records(archive, limit=1, **filters)
     assert found, filters
     return found[0]
+
+
+def denial(archive: RunningArchive, reason: str) -> dict[str, Any]:
+    """The newest denial whose reason holds these words.
+
+    Strangers are recorded once a minute for each address and reason, and it may be a little after
+    they were told; so the record may be of somebody before.
+    """
+
+    def found() -> dict[str, Any] | None:
+        denied = records(archive, outcome="denied", limit=200)
+        return next((one for one in denied if reason in one["reason"]), None)
+
+    record: dict[str, Any] = until(found, what=f"no denial says {reason!r}")
+    return record
