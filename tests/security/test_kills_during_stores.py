@@ -38,7 +38,7 @@ SUCCESS = 0x0000
 
 
 class Sender(threading.Thread):
-    """Stores one new instance after the other, each until it is acknowledged, until told to stop."""
+    """Stores one instance after the other, each until it is acknowledged, until told to stop."""
 
     def __init__(self, archive: RunningArchive, name: str) -> None:
         super().__init__(name=name)

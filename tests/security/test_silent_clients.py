@@ -38,11 +38,16 @@ def stops_within_a_record(_archive: RunningArchive, raw: socket.socket) -> socke
     return raw
 
 
+ADDRESSES = 10  # that they come from: one address has so many HTTPS connections, and no more
+
+
 @contextmanager
 def silent(address: tuple[str, int], archive: RunningArchive, how: Any) -> Iterator[None]:
     with ExitStack() as stack:
-        for _ in range(CLIENTS):
-            raw = stack.enter_context(socket.create_connection(address, 10))
+        for number in range(CLIENTS):
+            source = (f"127.0.1.{1 + number % ADDRESSES}", 0)
+            raw = socket.create_connection(address, 10, source)
+            stack.enter_context(raw)
             how(archive, raw)
         yield
 

@@ -98,6 +98,6 @@ def test_old_tls_is_not_spoken(
 
     with (
         socket.create_connection(dimse_address(archive), 10) as raw,
-        pytest.raises(OSError, match="(?i)protocol version|handshake|EOF|reset"),
+        pytest.raises(OSError, match=r"(?i)protocol version|handshake|EOF|reset"),
     ):
         context.wrap_socket(raw)
