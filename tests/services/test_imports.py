@@ -411,6 +411,18 @@ def test_a_directory_of_entries_that_is_too_long_is_not_even_read(shared, tmp_pa
     assert "directory of a ZIP file" in report.refusals[0].why
 
 
+def test_an_entry_without_a_name_is_taken_like_any_other(shared, tmp_path):
+    built = ct_instance()
+    path = zipped(tmp_path / "a.zip", {"1": built.part10})
+    content = bytearray(path.read_bytes())
+    local, central = content.index(b"PK\x03\x04"), content.index(b"PK\x01\x02")
+    content[central + 28] = content[local + 26] = 0  # length of the name
+    content[central + 30] = content[local + 28] = 1  # length of the extra field in its place
+    path.write_bytes(content)
+
+    assert counts(imported(shared, path)) == {"stored": 1}
+
+
 def test_a_damaged_entry_is_named_and_the_others_are_taken(shared, tmp_path):
     bad, good = ct_instance(), ct_instance()
     entries = {"1": bad.part10, "2": good.part10}
@@ -616,3 +628,16 @@ def test_a_facility_that_is_not_there_takes_nothing(shared, tmp_path):
 
     with pytest.raises(StorageUnavailable, match="nowhere"):
         imported(shared, tmp_path, facility=FacilityName("nowhere"))
+
+
+def test_a_file_whose_name_is_no_text_is_named_with_marks_in_its_place(archive, tmp_path):
+    folder = tmp_path / "disc"
+    folder.mkdir()
+    named = os.fsencode(folder) + b"/M\xfcller.dcm"
+    with open(named, "wb") as file:  # noqa: PTH123 - a Path holds no bytes
+        file.write(ct_instance().part10[:-40])
+
+    (refusal,) = imported(archive, folder).refusals
+
+    assert refusal.path.endswith("M\ufffdller.dcm")
+    refusal.path.encode("utf-8")

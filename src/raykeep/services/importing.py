@@ -58,7 +58,12 @@ class ImportReport:
         """Count a refusal, and name it while there is room."""
         self.refused += 1
         if len(self.refusals) < MAX_TOLD:
-            self.refusals.append(Refusal(path, why))
+            self.refusals.append(Refusal(_as_text(path), _as_text(why)))
+
+
+def _as_text(name: str) -> str:
+    """A name that may hold bytes of no text, as file systems allow, with marks in their places."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

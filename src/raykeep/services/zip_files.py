@@ -80,7 +80,7 @@ def zip_entries(path: Path) -> Iterator[ZipEntry]:
         if len(entries) > MAX_ZIP_ENTRIES:
             raise LimitExceeded("number of ZIP entries", len(entries), MAX_ZIP_ENTRIES)
         for entry in entries:
-            if not entry.is_dir():
+            if not entry.filename.endswith("/"):  # a folder
                 encrypted = bool(entry.flag_bits & _ENCRYPTED)
                 yield ZipEntry(entry.filename, encrypted, _opener(archive, entry))
 
