@@ -49,7 +49,9 @@ def device() -> None:
     multiple=True,
     default=(USUAL_RIGHTS,),
     metavar="RIGHTS",
-    help="Of store,find,move,get,echo,commit,worklist,mpps. Default: " + USUAL_RIGHTS + ".",
+    help="Of store,find,echo; move,get,commit,worklist,mpps have no service yet. Default: "
+    + USUAL_RIGHTS
+    + ".",
 )
 @CSR
 @click.option("--cert", type=FILE, metavar="FILE", help="Certificate (PEM) of the hospital's own.")
