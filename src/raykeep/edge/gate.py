@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raykeep.domain.errors import ArchiveError
+from raykeep.edge.cycle import ClientGone
 from raykeep.edge.errors import ErrorReplies, HttpRefusal
 from raykeep.edge.hosts import HostNames
 from raykeep.edge.replies import Reply
@@ -45,6 +46,8 @@ class Gate:
             scope["raykeep.origin"] = self._origin(scope)
             app = self._mounts.get(scope["raw_path"].split(b"/", 2)[1], _nothing_here)
             await app(scope, receive, answer.send)
+        except ClientGone:
+            raise  # no fault of the archive's: nothing to tell anybody
         except ArchiveError as error:
             if answer.started:
                 # The status is out already: the client must see that its answer is cut short.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykeep.domain.errors import ArchiveDown, LimitExceeded, ProtocolError
+from raykeep.domain.errors import ArchiveDown, InvalidInput, LimitExceeded, ProtocolError
 from raykeep.servers.control.steps import Finished, Output, Progress
 from raykeep.servers.control.wire import (
     MAX_REQUEST,
@@ -91,6 +91,11 @@ def test_what_is_no_request_is_refused(line) -> None:
 def test_what_is_no_reply_is_refused(line) -> None:
     with pytest.raises(ProtocolError, match="another release"):
         decode_reply(line)
+
+
+def test_a_request_with_a_name_that_is_no_text_is_not_sent() -> None:
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        encode_request(Request("import", {"paths": ["/disc/M\udcfcller.dcm"]}))
 
 
 def test_a_request_longer_than_the_limit_is_not_sent() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from raykeep.domain.errors import ArchiveDown, LimitExceeded, ProtocolError
+from raykeep.domain.errors import ArchiveDown, InvalidInput, LimitExceeded, ProtocolError
 from raykeep.servers.control.steps import Finished, Output, Plain, Progress
 
 MAX_REQUEST = 1_048_576  # bytes of a request; certificates and checkpoints fit in it
@@ -69,9 +69,14 @@ def encode_request(request: Request) -> bytes:
     """A request as it travels.
 
     Raises:
+        InvalidInput: a text of it is no Unicode, such as a file name in another encoding.
         LimitExceeded: it is longer than the archive takes.
     """
-    line = _encode(request) + b"\n"
+    try:
+        line = _encode(request) + b"\n"
+    except UnicodeEncodeError as error:
+        msg = "a name is not UTF-8 text. Name the folder that it lies in instead"
+        raise InvalidInput(msg) from error
     if len(line) > MAX_REQUEST:
         raise LimitExceeded("length of the request", len(line), MAX_REQUEST, "bytes")
     return line
