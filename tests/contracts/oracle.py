@@ -304,4 +304,10 @@ def _in_range(condition: Range, value: str) -> bool:
 
 def _fuzzy(words: tuple[str, ...], value: str) -> bool:
     components = [part for group in groups_of(value) for part in group.split("^")]
-    return all(any(part.startswith(word) for part in components) for word in words)
+    # A word may begin within a component, behind a space.
+    begins = [part for component in components for part in (component, *_after_spaces(component))]
+    return all(any(part.startswith(word) for part in begins) for word in words)
+
+
+def _after_spaces(text: str) -> list[str]:
+    return [text[place + 1 :] for place, char in enumerate(text) if char == " "]

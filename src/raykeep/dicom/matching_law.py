@@ -64,8 +64,8 @@ def _fits(
         case FuzzyName(words=words):
             groups = name_groups(stored)
             whole = f"{groups.alphabetic}^{groups.ideographic}^{groups.phonetic}"
-            components = whole.split("^")
-            return all(any(part.startswith(word) for part in components) for word in words)
+            spaced = f"^{whole}"
+            return all(f"^{word}" in spaced or f" {word}" in spaced for word in words)
 
 
 def _equal(attribute: Attribute, value: str, stored: str) -> bool:

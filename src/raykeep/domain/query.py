@@ -55,7 +55,7 @@ class IsEmpty:
 
 @dataclass(frozen=True, slots=True)
 class FuzzyName:
-    """Fuzzy semantic matching of a name (PS3.18 8.3.4.2): every word begins a name component.
+    """Fuzzy semantic matching of a name (PS3.18 8.3.4.2): every word begins a word of a name.
 
     `words` are folded; order and component do not matter.
     """

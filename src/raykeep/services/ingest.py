@@ -187,7 +187,7 @@ class _Body:
 
 
 def _study_of(head: Head, facility: FacilityName) -> StudyRef:
-    modalities = frozenset({head.modality}) if head.modality else frozenset[str]()
+    modalities = frozenset(filter(None, head.modality.split("\\")))
     return StudyRef(facility, head.study_instance_uid, modalities, head.study_year)
 
 

@@ -208,7 +208,7 @@ def _index_again(
     scanner.finish()
     head = scanner.head
     facility = sealed.key.facility
-    modalities = frozenset({head.modality}) if head.modality else frozenset[str]()
+    modalities = frozenset(filter(None, head.modality.split("\\")))
     op.on(StudyRef(facility, head.study_instance_uid, modalities, head.study_year))
     arrival = Arrival(transfer_syntax_uid, (), facility, arrived_at=origins.provenance.arrived_at)
     patient = pseudonym_of(op, head, facility)

@@ -276,8 +276,11 @@ def _given(groups: NameGroups) -> list[tuple[int, str]]:
 def _word(word: str, place: Place, slots: Slots) -> Tree:
     if not is_storable(word) or "^" in word or "=" in word:
         return NEVER
-    slot = slots.containing("^" + word)
-    return any_of(*(("component", place.table, column, slot) for column in place.groups))
+    # A component may hold several words: `van der Berg` is one family name.
+    begins = (slots.containing("^" + word), slots.containing(" " + word))
+    return any_of(
+        *(("component", place.table, column, slot) for column in place.groups for slot in begins)
+    )
 
 
 def _unfit(condition: Condition) -> InvalidQuery:
