@@ -85,7 +85,7 @@ def _name_probe(condition: Condition, tree: Tree, slots: Slots) -> Probe | None:
         return Probe("patient", "patient", tree)
     if isinstance(condition, FuzzyName):
         words = sorted(condition.words, key=len, reverse=True)[:_MOST_RUNS]
-        return _trigrams(["^" + word for word in words], slots)
+        return _trigrams(words, slots) or Probe("patient", "patient", tree, indexed=False)
     if isinstance(condition, Wildcard) and is_storable(condition.pattern):
         groups = folded(condition.pattern)
         given = [g for g in (groups.alphabetic, groups.ideographic, groups.phonetic) if g]
