@@ -102,7 +102,16 @@ class KeyFileProvider:
         return self._key
 
     def _read(self) -> bytes:
-        content, status = read_file(self.path, MAX_KEY_FILE)
+        try:
+            content, status = read_file(self.path, MAX_KEY_FILE)
+        except KeyUnavailable as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            msg = (
+                f"the root key {self.path} is not there, and without it nothing opens. Bring it "
+                "back from your copy, or name its place in [keys] file"
+            )
+            raise KeyUnavailable(msg) from error
         path = self.path.resolve()
         self._check_place(path)
         if not stat.S_ISREG(status.st_mode):
