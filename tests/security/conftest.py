@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.running import RunningArchive, running_archive
+from tests.security.refusing import Ways
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,9 @@ def own_archive(tmp_path: Path) -> Iterator[RunningArchive]:
     """An archive of its own, for a test that harms it."""
     with running_archive(tmp_path) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def ways(archive: RunningArchive, device: dict[str, Any], token: str) -> Ways:
+    """The three ways in, for data sets that must not come in."""
+    return Ways(archive, device, token)
