@@ -95,6 +95,16 @@ class Door(StrEnum):
 Address = IPv4Address | IPv6Address
 
 
+_HOST_BITS = 64  # of an IPv6 address: one customer has them all
+
+
+def source_of(address: Address) -> str:
+    """What an address counts as where peers are counted: an IPv4 address, an IPv6 /64 network."""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return f"{int(address) >> _HOST_BITS:x}/64"
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a request came from."""

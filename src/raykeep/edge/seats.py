@@ -3,20 +3,18 @@
 from collections import Counter
 from ipaddress import IPv6Address, ip_address
 
-_HOST_BITS = 64  # of an IPv6 address: one customer has them all
+from raykeep.domain.access import source_of as network_of
 
 
 def source_of(peer: object) -> str:
-    """What a peer counts as: its IPv4 address, or its IPv6 network of 64 bits."""
+    """What a peer counts as; see `domain.access.source_of`."""
     text = str(peer[0]) if isinstance(peer, tuple) and peer else ""
     if ":" not in text:
         return text
     address = ip_address(text.partition("%")[0])
-    if not isinstance(address, IPv6Address):
-        return text
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{int(address) >> _HOST_BITS:x}/64"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return network_of(address)
 
 
 class Seats:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from raykeep.crypto.proofs import InclusionProof
-from raykeep.crypto.signing import NoteSigner, NoteVerifier
+from raykeep.crypto.signing import Checkpoint, NoteSigner, NoteVerifier
 from raykeep.domain.access import Action, Actor
 from raykeep.domain.audit_event import AuditRecord, Outcome, RecordFilter
 from raykeep.domain.errors import StorageUnavailable
@@ -66,7 +66,10 @@ def verify_trail(
 
     Raises:
         AccessDenied: `actor` may not.
+        InvalidInput: a note is not of a checkpoint at all.
     """
+    for note in notes:
+        Checkpoint.of_note(note)  # a text that is none is a wrong file, not a broken trail
     with enforcer.operation(actor, Action.AUDIT_VERIFY) as op:
         report = _ledger(op, keys, clock).verify(keys.public_key, notes)
         first = report.first

@@ -240,6 +240,7 @@ def _seal(
         if known is not None:
             if facts.digest == known[0]:
                 raise _AlreadyStored
+            op.note(alert=True, details={"sop_instance_uid": head.sop_instance_uid})
             if settings.conflicts == "refuse":
                 raise InstanceRefused(head.sop_instance_uid, _SAME_UID_OTHER_CONTENT)
             finding = finding or _SAME_UID_OTHER_CONTENT
@@ -349,6 +350,7 @@ def _after_a_race(
         op.note(facility=instance.facility, count=1, details={"sop_instance_uid": uid, "raced": 1})
         if known is not None and known[0] == instance.sealed.digest:
             return Stored(Verdict.DUPLICATE, *ids, series_instance_uid=instance.series_instance_uid)
+        op.note(alert=True)
         if settings.conflicts == "refuse":
             raise InstanceRefused(uid, _SAME_UID_OTHER_CONTENT)
         finding = _SAME_UID_OTHER_CONTENT

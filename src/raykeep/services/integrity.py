@@ -74,6 +74,7 @@ def verify_blobs(
                 "damaged": len(report.damaged),
                 "first": str(report.damaged[0].key) if report.damaged else "",
             },
+            alert=bool(report.damaged),
         )
     yield report
 

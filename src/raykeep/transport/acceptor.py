@@ -18,7 +18,7 @@ from logging import Logger
 from socket import MSG_PEEK, SHUT_RDWR, socket
 from typing import Final
 
-from raykeep.domain.access import Address
+from raykeep.domain.access import Address, source_of
 from raykeep.transport.streams import SharedSocket
 
 _TICK: Final = 0.5  # seconds between two looks at the clock
@@ -45,6 +45,7 @@ class Connection:
     def __init__(self, acceptor: "Acceptor", shared: SharedSocket, address: Address) -> None:
         self.socket = shared
         self.address = address
+        self.source = source_of(address)
         self.accepted_at = time.monotonic()
         self.is_established = False
         self.is_cut = False
@@ -162,7 +163,7 @@ class Acceptor:
         limits = self._limits
         with self._lock:
             known = [one for one in self._served if one.is_established]
-            near = sum(one.address == connection.address for one in known)
+            near = sum(one.source == connection.source for one in known)
             fits = len(known) < limits.max_established and near < limits.max_established_per_address
             connection.is_established = fits
         return fits
@@ -231,7 +232,7 @@ class Acceptor:
         """Let the oldest stranger go where one more would be too many."""
         limits = self._limits
         strangers = [*self._strangers_served(), *self._silent]
-        near = [one for one in strangers if one.address == connection.address]
+        near = [one for one in strangers if one.source == connection.source]
         if len(near) >= limits.max_strangers_per_address:
             self._evict(near)
         elif len(strangers) >= limits.max_strangers:

@@ -5,14 +5,16 @@ from functools import lru_cache, partial
 
 from raykeep.dicom.json import MatchJson
 from raykeep.dicom.qido_request import query_from_parameters
+from raykeep.domain.access import Action
 from raykeep.domain.attributes import Level
-from raykeep.domain.errors import InvalidQuery
+from raykeep.domain.errors import InvalidInput, InvalidQuery, LimitExceeded
 from raykeep.domain.query import Count, Query
 from raykeep.edge.replies import Reply
 from raykeep.edge.security_headers import Header
 from raykeep.servers.dicomweb.bodies import entity_tag, is_known
 from raykeep.servers.dicomweb.calls import Call
 from raykeep.servers.dicomweb.media_types import json_type
+from raykeep.services.refusals import record_unreadable
 from raykeep.services.search import search_page
 
 MAX_OFFSET = 1_000_000  # matches that may be passed over; more are found by narrower keys
@@ -29,15 +31,19 @@ def search(level: Level, call: Call) -> Reply:
     accept = next((value for name, value in parameters if name == "accept"), None)
     media_type = json_type(request.header(b"accept"), accept)
     values = (*call.values, None, None)
-    asked = query_from_parameters(
-        level,
-        parameters,
-        study_instance_uid=values[0],
-        series_instance_uid=values[1],
-        limits=call.services.ingest.limits,
-    )
     limited = any(name == "limit" for name, _ in parameters)
-    query = _bounded(asked.query, _most(call, limited=limited))
+    try:
+        asked = query_from_parameters(
+            level,
+            parameters,
+            study_instance_uid=values[0],
+            series_instance_uid=values[1],
+            limits=call.services.ingest.limits,
+        )
+        query = _bounded(asked.query, _most(call, limited=limited))
+    except (InvalidInput, LimitExceeded) as error:
+        record_unreadable(call.services.enforcer, call.actor, Action.STUDY_SEARCH, error)
+        raise
     matches, total = search_page(call.services.enforcer, call.actor, query)
     to_json = _encoder(level, query.returns, request.base_url)
     body = b"[" + b",".join([to_json.encode(match) for match in matches]) + b"]"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from raykeep.dicom.part10 import FileMetaReader
-from raykeep.domain.access import Actor
+from raykeep.domain.access import Action, Actor
 from raykeep.domain.errors import (
     AccessDenied,
     ArchiveError,
@@ -25,6 +25,7 @@ from raykeep.servers.dicomweb.calls import Services
 from raykeep.servers.dicomweb.media_types import DICOM
 from raykeep.servers.dicomweb.store_response import Failed
 from raykeep.services.ingest import Arrival, Stored, store_instance
+from raykeep.services.refusals import record_unreadable
 from raykeep.transport.body_pipe import BodyPipe, ReaderGone
 from raykeep.wire.http.media_types import parse_media_type
 
@@ -61,6 +62,7 @@ class Storing:
         self.tasks: list[asyncio.Task[Outcome]] = []
         self.side_by_side = asyncio.Semaphore(services.settings.parts_at_once)
         self.part: Part | None = None
+        self.unread: list[ArchiveError] = []  # of parts that were refused before the door
 
     def begin(self, headers: Mapping[str, str]) -> "Part":
         """The next instance begins."""
@@ -115,6 +117,7 @@ class Storing:
         services = self.services
         reader = FileMetaReader(services.ingest.limits)
         told: tuple[str, str] = ("", "")
+        reached_the_door = False
         try:
             pieces = iter(body)
             first = _data_set(reader, pieces)
@@ -129,9 +132,30 @@ class Storing:
                 sop_instance_uid=meta.sop_instance_uid or None,
                 study_instance_uid=self.study,
             )
+            reached_the_door = True
             return store_instance(services.enforcer, self.actor, arrival, services.ingest)
         except ArchiveError as error:
+            if not reached_the_door:
+                self.unread.append(error)
             return Failed(error, *told)
+
+    def record_unread(self) -> None:
+        """Have the parts recorded that could not even be read as files; on a worker thread.
+
+        One record for all of a request: a few bytes must not buy a record each.
+
+        Raises:
+            AccessDenied: the actor may store nothing at all.
+        """
+        if self.unread:
+            record_unreadable(
+                self.services.enforcer,
+                self.actor,
+                Action.INSTANCE_STORE,
+                self.unread[0],
+                facility=self.facility,
+                count=len(self.unread),
+            )
 
 
 class Part:
@@ -185,6 +209,7 @@ class Part:
         loop = asyncio.get_running_loop()
         storing.part = None
         if self._refusal is not None:
+            storing.unread.append(self._refusal)
             storing.add(loop.create_task(_failed(self._refusal)))
         elif self._pipe is not None:
             self._pipe.close()

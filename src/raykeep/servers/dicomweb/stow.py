@@ -51,6 +51,7 @@ async def store(
         else:
             await _read_parts(storing, request, boundary)
         outcomes = await storing.outcomes()
+        await pools.short.run(storing.record_unread, holder=actor.name, patient=True)
     finally:
         await storing.stop()
     if not outcomes:

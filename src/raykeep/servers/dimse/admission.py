@@ -5,7 +5,7 @@ from collections import Counter
 from logging import Logger
 from typing import Final
 
-from raykeep.domain.access import Address, Door, Origin
+from raykeep.domain.access import Address, Door, Origin, source_of
 from raykeep.domain.ae_title import AETitle
 from raykeep.domain.errors import AssociationRefused
 from raykeep.enforcement.door import Enforcer
@@ -51,7 +51,7 @@ class Admission:
         self._private_storage = private_storage
         self._stop = stop
         self._lock = threading.Lock()
-        self._refusals: Counter[Address] = Counter()
+        self._refusals: Counter[str] = Counter()
         self._window_ends = 0.0
         self._logged = FirstOfWindow(LOG_WINDOW)
 
@@ -119,7 +119,8 @@ class Admission:
             if now >= self._window_ends:
                 self._refusals.clear()
                 self._window_ends = now + REFUSAL_WINDOW
-            self._refusals[address] += 1
-            many = self._refusals[address] > FREE_REFUSALS
+            source = source_of(address)
+            self._refusals[source] += 1
+            many = self._refusals[source] > FREE_REFUSALS
         if many:
             self._stop.wait(REFUSAL_DELAY)

@@ -6,9 +6,11 @@ from typing import Final
 from raykeep.dicom.find_request import InformationModel, query_from_identifier
 from raykeep.dicom.identifier import MatchEncoder
 from raykeep.dicom.sop_classes import PATIENT_ROOT
-from raykeep.domain.errors import LimitExceeded
+from raykeep.domain.access import Action
+from raykeep.domain.errors import InvalidInput, LimitExceeded
 from raykeep.servers.dimse.established import Established
 from raykeep.servers.dimse.metrics import Count
+from raykeep.services.refusals import record_unreadable
 from raykeep.services.search import search
 from raykeep.transport.messages import Messages
 from raykeep.wire.dimse.codec import encode
@@ -30,11 +32,15 @@ def perform_find(association: Established, context: AcceptedContext, request: CF
     shared, messages = association.shared, association.messages
     identifier = _whole_identifier(messages)
     patient_root = context.abstract_syntax in PATIENT_ROOT
-    wanted = query_from_identifier(
-        InformationModel.PATIENT_ROOT if patient_root else InformationModel.STUDY_ROOT,
-        identifier,
-        context.transfer_syntax,
-    )
+    try:
+        wanted = query_from_identifier(
+            InformationModel.PATIENT_ROOT if patient_root else InformationModel.STUDY_ROOT,
+            identifier,
+            context.transfer_syntax,
+        )
+    except (InvalidInput, LimitExceeded) as error:
+        record_unreadable(shared.enforcer, association.actor, Action.STUDY_SEARCH, error)
+        raise
     encoder = MatchEncoder(
         wanted,
         retrieve_ae_title=shared.settings.ae_title,
