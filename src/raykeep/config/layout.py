@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from raykeep.domain.errors import ArchiveDown, KeyUnavailable, SettingsError
 
 FORMAT = 1  # of the data directory; a newer one is refused
@@ -129,8 +131,9 @@ def read_manifest(layout: Layout) -> Manifest:
         content = json.loads(layout.manifest.read_text())
         version = int(content["format"])
         if version <= FORMAT:
-            return Manifest(**content)
-    except FileNotFoundError:
+            Manifest(**content)  # refuses what it does not know
+            return msgspec.convert(content, Manifest)
+    except (FileNotFoundError, NotADirectoryError):
         msg = (
             f"there is no archive in {layout.data}. Name another directory with --data, or make "
             f"one with `raykeep --data {layout.data} init`"
@@ -139,7 +142,7 @@ def read_manifest(layout: Layout) -> Manifest:
     except PermissionError:
         msg = f"{layout.data} belongs to somebody else. Run this as its owner"
         raise KeyUnavailable(msg) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
         msg = f"{layout.manifest} is damaged ({type(error).__name__}). Restore it from a backup"
         raise SettingsError(msg) from error
     msg = (

@@ -104,10 +104,13 @@ def _title(value: str, place: str) -> AETitle:
 
 def _decode(kind: type, value: object) -> object:
     """Types of ours that TOML writes as text."""
+    if not isinstance(value, str):
+        msg = "expected text in quotes"
+        raise ValueError(msg)  # noqa: TRY004 - msgspec adds the place to this kind alone
     if kind is Path:
-        return Path(str(value))
+        return Path(value)
     if kind.__module__ == "ipaddress":
-        return ip_network(str(value))
+        return ip_network(value)
     msg = f"no way to read {kind.__name__}"
     raise ValueError(msg)
 
