@@ -22,7 +22,7 @@ from raykeep.domain.access import (
 )
 from raykeep.domain.audit_event import Outcome
 from raykeep.domain.changes import Change, Unit
-from raykeep.domain.errors import AccessDenied
+from raykeep.domain.errors import AccessDenied, IntegrityError
 from raykeep.domain.facility import FacilityName
 from raykeep.enforcement.first_of_window import FirstOfWindow
 from raykeep.enforcement.identities import Identities
@@ -58,6 +58,7 @@ class Operation:
         self._patient = ""
         self._count = 0
         self._details: dict[str, Detail] = {}
+        self._alert = False
 
     @property
     def vault(self) -> Vault:
@@ -122,8 +123,13 @@ class Operation:
         patient: str | None = None,
         count: int | None = None,
         details: Mapping[str, Detail] | None = None,
+        alert: bool = False,
     ) -> None:
-        """Say more in the record. Never a name, a birth date or a secret."""
+        """Say more in the record. Never a name, a birth date or a secret.
+
+        `alert` makes it a Security Alert: something was found that looks like tampering.
+        """
+        self._alert = self._alert or alert
         if facility is not None:
             self._facility = facility
         if patient is not None:
@@ -145,6 +151,7 @@ class Operation:
             patient=self._patient,
             count=self._count,
             details=self._details,
+            alert=self._alert,
         )
         changes = tuple(self._changes) if outcome is Outcome.SUCCESS else ()
         return Unit((record,), changes)
@@ -190,6 +197,7 @@ class Enforcer:
         except BaseException as error:
             reason = getattr(error, "finding", "") or getattr(error, "reason", "")
             name = type(error).__name__
+            operation.note(alert=isinstance(error, IntegrityError))
             self._stores.unit_of_work.commit(
                 operation.unit(Outcome.FAILED, f"{name}: {reason}" if reason else name)
             )

@@ -37,13 +37,20 @@ EVENT_OF: dict[Action, EventID] = {
 }
 
 
-def event_of(action: Action, outcome: Outcome) -> EventID:
+def event_of(action: Action, outcome: Outcome, *, alert: bool = False) -> EventID:
     """The event of an action; a denial is a Security Alert, save of an authentication.
 
     PS3.15 A.5.3.11 has alerts for what a policy refused; a refused log-in is
     a User Authentication with its outcome (A.5.3.12).
+
+    Args:
+        action: What was done or tried.
+        outcome: What became of it.
+        alert: Something was found that looks like tampering: an alert, whatever the action.
     """
     event = EVENT_OF[action]
+    if alert:
+        return EventID.SECURITY_ALERT
     if outcome is Outcome.DENIED and event is not EventID.USER_AUTHENTICATION:
         return EventID.SECURITY_ALERT
     return event

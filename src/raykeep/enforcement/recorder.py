@@ -35,6 +35,7 @@ class Recorder:
         patient: str = "",
         count: int = 0,
         details: Mapping[str, Detail] | None = None,
+        alert: bool = False,
     ) -> AuditRecord:
         """The record of something that `actor` did or tried. `facility` None: the study's."""
         now = self._clock.now()
@@ -42,7 +43,7 @@ class Recorder:
         return AuditRecord(
             record_id=time_ordered_id(now, self._entropy.bytes(10)),
             at=now,
-            event=event_of(action, outcome),
+            event=event_of(action, outcome, alert=alert),
             action=action,
             outcome=outcome,
             actor_kind=actor.kind,

@@ -7,6 +7,7 @@ a crash. A begin without an end is a finding (PS3.15 A.5.3.7).
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
@@ -14,7 +15,7 @@ from raykeep.domain.access import Action, Actor, Denial, Permit, Request, Rules,
 from raykeep.domain.audit_event import AuditRecord, EventID, Outcome, RecordFilter
 from raykeep.domain.byte_range import ByteRange
 from raykeep.domain.changes import Unit
-from raykeep.domain.errors import AccessDenied, StudyNotFound
+from raykeep.domain.errors import AccessDenied, BlobNotFound, IntegrityError, StudyNotFound
 from raykeep.domain.instance import StoredInstance
 from raykeep.enforcement.recorder import Recorder
 from raykeep.enforcement.stores import ScopedIndex, Stores
@@ -190,18 +191,49 @@ class Windows:
         return len(left)
 
     def read(
-        self, instance: StoredInstance, span: ByteRange | None
+        self, actor: Actor, instance: StoredInstance, span: ByteRange | None
     ) -> Iterator[bytes | memoryview]:
-        """Open the stored data set; see `Vault.open`.
+        """Open the stored data set; see `Vault.open`. What does not open is an alert.
 
         Each chunk is authenticated, and the sealed digest is compared with the row's; hashing
         the plaintext once more is for verification.
         """
-        return self._stores.vault.open(instance.sealed, span, rehash=False)
+        with self._alerting(actor, instance):
+            pieces = self._stores.vault.open(instance.sealed, span, rehash=False)
+        return self._watched(pieces, actor, instance)
 
-    def header(self, instance: StoredInstance) -> bytes:
-        """Open the header's raw bytes; see `Vault.open_header`."""
-        return self._stores.vault.open_header(instance.sealed, instance.sealed_header)
+    def header(self, actor: Actor, instance: StoredInstance) -> bytes:
+        """Open the header's raw bytes; see `Vault.open_header`. What does not open is an alert."""
+        with self._alerting(actor, instance):
+            return self._stores.vault.open_header(instance.sealed, instance.sealed_header)
+
+    def _watched(
+        self, pieces: Iterator[bytes | memoryview], actor: Actor, instance: StoredInstance
+    ) -> Iterator[bytes | memoryview]:
+        with self._alerting(actor, instance):
+            yield from pieces
+
+    @contextmanager
+    def _alerting(self, actor: Actor, instance: StoredInstance) -> Iterator[None]:
+        """Record that an object is damaged or gone before its reader is told."""
+        try:
+            yield
+        except (IntegrityError, BlobNotFound) as error:
+            record = self._recorder.record(
+                actor,
+                Action.STUDY_READ,
+                Outcome.FAILED,
+                type(error).__name__,
+                study=instance.study,
+                patient=instance.patient_pseudonym,
+                details={
+                    "sop_instance_uid": instance.sop_instance_uid,
+                    "blob": str(instance.sealed.key),
+                },
+                alert=True,
+            )
+            self._stores.unit_of_work.commit(Unit((record,)))
+            raise
 
     def _begin(self, actor: Actor, purpose: str, instance: StoredInstance) -> AuditRecord:
         record = self._recorder.record(
@@ -287,7 +319,7 @@ class Transfer:
         self._windows.permit(self._actor, instance.study)
         length = instance.sealed.length if span is None else span.length
         self._windows.count(self._actor, self._purpose, instance, length)
-        return self._windows.read(instance, span)
+        return self._windows.read(self._actor, instance, span)
 
     def header(self, instance: StoredInstance) -> bytes:
         """The header's raw bytes: everything before Pixel Data.
@@ -298,4 +330,4 @@ class Transfer:
         """
         self._windows.permit(self._actor, instance.study)
         self._windows.count(self._actor, self._purpose, instance, 0)
-        return self._windows.header(instance)
+        return self._windows.header(self._actor, instance)
