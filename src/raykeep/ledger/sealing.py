@@ -113,8 +113,9 @@ class Ledger:
         waited = self._clock.monotonic() - self._signed_at
         due = fresh >= CHECKPOINT_ENTRIES or waited >= CHECKPOINT_SECONDS or self._is_asked
         if fresh and due:
-            self._is_asked = False
-            return self.checkpoint()
+            note = self.checkpoint()
+            self._is_asked = False  # only now: a request whose checkpoint failed stays one
+            return note
         return None
 
     def verify(self, public_key: bytes, checkpoint_notes: Sequence[str] = ()) -> VerifyReport:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from logging import getLogger
 from threading import Event
+from typing import assert_never
 
 from raykeep.domain.access import Actor
 from raykeep.domain.errors import ArchiveError
@@ -15,6 +16,7 @@ from raykeep.services.integrity import sweep_blobs
 
 INTERVAL = 2.0  # seconds between looks at the queue
 LEASE = 3600.0  # seconds that a job may take before somebody else may start it again
+FIRST_SWEEP = timedelta(minutes=1)  # after the start
 SWEEP_EVERY = timedelta(hours=1)
 MAX_RETRY_DELAY = timedelta(hours=1)
 
@@ -32,12 +34,15 @@ class Worker:
 
     def run_until(self, stop: Event) -> None:
         """Work until told to stop."""
-        self._queue_sweep(timedelta(minutes=1))
+        is_queued = False
         while not stop.is_set():
             try:
+                if not is_queued:
+                    self._queue(JobKind.SWEEP_BLOBS, "all", FIRST_SWEEP)
+                    is_queued = True
                 self._jobs(stop)
             except ArchiveError as error:
-                log.warning("the queue cannot be read: %s", type(error).__name__)
+                log.warning("the queue is out of reach: %s", type(error).__name__)
             stop.wait(INTERVAL)
 
     def _jobs(self, stop: Event) -> None:
@@ -46,19 +51,24 @@ class Worker:
             if job is None:
                 return
             try:
-                self._do(job)
+                again = self._do(job)
             except ArchiveError as error:
                 log.warning("job %s failed: %s", job.kind, type(error).__name__)
                 delay = min(timedelta(seconds=2.0 ** min(job.attempt, 12)), MAX_RETRY_DELAY)
                 self.jobs.fail(job, self.clock.now() + delay, type(error).__name__)
             else:
+                # In this order, so that a failure in between never ends the rounds.
+                self._queue(job.kind, job.key, again)
                 self.jobs.finish(job)
-                if job.kind is JobKind.SWEEP_BLOBS:
-                    self._queue_sweep(SWEEP_EVERY)
 
-    def _do(self, job: ClaimedJob) -> None:
-        if job.kind is JobKind.SWEEP_BLOBS:
-            sweep_blobs(self.enforcer, self.actor, self.clock)
+    def _do(self, job: ClaimedJob) -> timedelta:
+        """Do a job; returns after how long it is to be done again."""
+        match job.kind:
+            case JobKind.SWEEP_BLOBS:
+                sweep_blobs(self.enforcer, self.actor, self.clock)
+                return SWEEP_EVERY
+            case _:
+                assert_never(job.kind)
 
-    def _queue_sweep(self, after: timedelta) -> None:
-        self.jobs.add(NewJob(JobKind.SWEEP_BLOBS, "all", self.clock.now() + after))
+    def _queue(self, kind: JobKind, key: str, after: timedelta) -> None:
+        self.jobs.add(NewJob(kind, key, self.clock.now() + after))
