@@ -2,10 +2,11 @@
 
 import os
 import resource
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,29 @@ def web(archive: RunningArchive, token: str | None, timeout: float = 60.0) -> ht
         timeout=timeout,
         trust_env=False,
     )
+
+
+def raw_request(
+    archive: RunningArchive, token: str, method: str, target: str, body: bytes = b""
+) -> tuple[int, bytes]:
+    """A request whose target goes out as it stands; status, and headers and body as they came."""
+    port = archive.ready["https_port"]
+    with (
+        socket.create_connection((LOOPBACK, port), 15) as raw,
+        tls_context(archive.ca).wrap_socket(raw) as connection,
+    ):
+        head = (
+            f"{method} {target} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Type: application/dicom\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        with suppress(ConnectionError):
+            connection.sendall(head.encode("latin_1") + body)
+        answer = b""
+        with suppress(ConnectionError, ssl.SSLError):
+            while piece := connection.recv(65_536):
+                answer += piece
+    return int(answer[9:12]), answer
 
 
 # --- processes ----------------------------------------------------------------------------------

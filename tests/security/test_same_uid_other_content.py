@@ -86,9 +86,7 @@ def test_by_import_the_second_is_counted_as_quarantined(
     assert retrieved(archive, token, first) == first.data_set
 
 
-def test_an_alert_stands_on_the_trail(
-    archive: RunningArchive, ways: Ways, first: Built
-) -> None:
+def test_an_alert_stands_on_the_trail(archive: RunningArchive, ways: Ways, first: Built) -> None:
     second = forged(first)
     ways.stow(second.part10)
 
