@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import getLogger
 from pathlib import Path
@@ -62,7 +63,7 @@ class _Child:
     is_ready: bool = False
     started_at: float = 0.0
     restart_at: float | None = None
-    delay: float = RESTART_DELAY
+    delay: float = 0.0
 
 
 @dataclass(slots=True)
@@ -103,14 +104,15 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._children = [_Child(plan) for plan in self.plans]
-        deadline = time.monotonic() + READY_TIMEOUT
+        self._children = [_Child(plan, delay=RESTART_DELAY) for plan in self.plans]
         with selectors.DefaultSelector() as selector, wake, waker:
             selector.register(wake, selectors.EVENT_READ, None)
             try:
                 for child in self._children:
                     self._start(child, selector)
                 self._serve_keys = self.prepare()
+                # Only now: somebody may have had to type a passphrase first.
+                deadline = time.monotonic() + READY_TIMEOUT
                 for child in self._children:
                     self._answer(child)
                 while not self._stopping:
@@ -120,7 +122,7 @@ class Supervisor:
                         msg = f"not ready in time: {', '.join(late)}. The log says more"
                         raise StorageUnavailable(msg)
             finally:
-                killed = self._end()
+                killed = self._end(selector)
                 signal.set_wakeup_fd(-1)
         return 1 if killed else 0
 
@@ -132,29 +134,24 @@ class Supervisor:
         plan = child.plan
         ours, theirs = socket.socketpair()
         ready, tell_ready = socket.socketpair()
-        inherited = {**plan.sockets, "keys": theirs, "ready": tell_ready}
-        told = {**plan.told, "sockets": {n: s.fileno() for n, s in inherited.items()}}
-        child.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [*plan.argv, json.dumps(told)],
-            pass_fds=[s.fileno() for s in inherited.values()],
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        tell_ready.close()
-        child.keys = ours
-        if self._serve_keys is not None:
-            self._answer(child)
-        ready.settimeout(0)
-        child.ready = ready
-        child.is_ready = False
+        child.keys, child.ready = ours, ready
+        selector.register(ready, selectors.EVENT_READ, (child, ready))
+        with theirs, tell_ready:
+            inherited = {**plan.sockets, "keys": theirs, "ready": tell_ready}
+            told = {**plan.told, "sockets": {n: s.fileno() for n, s in inherited.items()}}
+            child.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [*plan.argv, json.dumps(told)],
+                pass_fds=[s.fileno() for s in inherited.values()],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._answer(child)
         child.started_at = time.monotonic()
         child.restart_at = None
-        selector.register(ready, selectors.EVENT_READ, child)
 
     def _answer(self, child: _Child) -> None:
-        """Have the requests of a process for its secrets answered from now on."""
+        """Have the requests of a process for its secrets answered, once the keys are open."""
         if child.keys is None or self._serve_keys is None:
             return
         name = f"keys of {child.plan.name}"
@@ -171,7 +168,8 @@ class Supervisor:
             if key.data is None:
                 _drain(wake)
             else:
-                self._hear(key.data, selector)
+                child, ready = key.data
+                self._hear(child, ready, selector)
         for child in self._children:
             process = child.process
             if process is not None and process.poll() is not None:
@@ -182,31 +180,33 @@ class Supervisor:
             self._told_ready = True
             self.on_ready()
 
-    def _hear(self, child: _Child, selector: selectors.BaseSelector) -> None:
-        ready = child.ready
-        if ready is None:
-            return
-        if ready.recv(64):
-            child.is_ready = True
+    def _hear(self, child: _Child, ready: socket.socket, selector: selectors.BaseSelector) -> None:
         # Nothing more is said there: the end of the process is told by its exit.
         selector.unregister(ready)
-        ready.close()
-        child.ready = None
+        with ready:
+            said = ready.recv(64)
+        # One that died may have left the other end to a process of its own: that is not heard.
+        if ready is child.ready:
+            child.is_ready = bool(said)
+            child.ready = None
 
     def _died(self, child: _Child, code: int) -> None:
         lived = time.monotonic() - child.started_at
-        child.delay = RESTART_DELAY if lived > STEADY else min(child.delay * 2, MAX_RESTART_DELAY)
+        delay = RESTART_DELAY if lived > STEADY else child.delay
         child.process = None
-        child.restart_at = time.monotonic() + child.delay
+        child.ready = None
+        child.is_ready = False
+        child.restart_at = time.monotonic() + delay
+        child.delay = min(delay * 2, MAX_RESTART_DELAY)
         log.error(
             "process %s ended with %d after %.1f s; starting it again in %.1f s",
             child.plan.name,
             code,
             lived,
-            child.delay,
+            delay,
         )
 
-    def _end(self) -> bool:
+    def _end(self, selector: selectors.BaseSelector) -> bool:
         """End all processes; returns whether one had to be killed."""
         alive = [c.process for c in self._children if c.process is not None]
         for process in alive:
@@ -220,15 +220,18 @@ class Supervisor:
                 process.kill()
                 process.wait()
                 killed = True
+        # Only now: nobody shall stumble over a socket that was closed while it was ending.
+        unheard = [key.data[1] for key in selector.get_map().values() if key.data is not None]
+        unanswered = [c.keys for c in self._children if c.keys is not None]
+        for left in (*unheard, *unanswered):
+            left.close()
         return killed
 
 
 def _drain(wake: socket.socket) -> None:
-    try:
-        while wake.recv(4096):
-            pass
-    except BlockingIOError:
-        return
+    with suppress(BlockingIOError):
+        while True:
+            wake.recv(4096)
 
 
 def python_argv(*arguments: str) -> tuple[str, ...]:
