@@ -14,6 +14,7 @@ from tests.fakes.scu import CT, associate_rq
 from tests.running import RunningArchive
 from tests.security.callers import calling, dimse_address, tls_context, web
 from tests.security.hostile import short, victim
+from tests.security.refusing import Ways
 
 CHARSET, NAME = (0x0008, 0x0005), (0x0010, 0x0010)
 
