@@ -49,7 +49,7 @@ def test_elements_carry_the_numbers_and_vrs_of_the_dictionary():
 def test_command_fields_and_their_elements_are_theirs(field):
     command = COMMANDS[field]
     theirs = getattr(dimse_messages, their_name(command))()
-    assert dimse_messages._MESSAGE_TYPES[field][1] is type(theirs)  # noqa: SLF001
+    assert dimse_messages._MESSAGE_TYPES[field][1] is type(theirs)
     expected = {element.keyword for element in theirs.command_set}
     ours = {KEYWORDS[one.name] for one in dataclasses.fields(command) if one.name in ELEMENTS}
 
