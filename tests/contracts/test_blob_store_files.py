@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from raykeep.adapters.blobs.files import LOST_AND_FOUND, FileBlobs
+from raykeep.adapters.blobs.files import LOOK_EVERY, LOST_AND_FOUND, FileBlobs
 from raykeep.adapters.blobs.settings import BlobSettings
 from raykeep.domain.blobs import BlobKey
 from raykeep.domain.byte_range import ByteRange
@@ -368,6 +369,42 @@ def test_a_disk_that_is_full_in_the_middle_of_an_object_keeps_nothing_of_it(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert not is_stored(either_store, key)
+    assert files_below(root) == []
+
+
+def with_room(monkeypatch: pytest.MonkeyPatch, *bytes_left: int) -> None:
+    """The volume has so many bytes left at each look, and the last number from then on."""
+    left = list(bytes_left)
+
+    def volume(_: object) -> SimpleNamespace:
+        free = left.pop(0) if len(left) > 1 else left[0]
+        return SimpleNamespace(f_bavail=free, f_frsize=1)
+
+    monkeypatch.setattr(os, "statvfs", volume)
+
+
+def test_the_reserve_is_left_to_the_trail(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, key = FileBlobs(root, HandClock(), reserve=1000), new_key()
+
+    with_room(monkeypatch, 999)
+    with pytest.raises(StorageFull, match="the trail's"):
+        store.put(key, [b"sealed"])
+    assert files_below(root) == []
+
+    with_room(monkeypatch, 1000)
+    assert store.put(key, [b"sealed"]) == 6
+
+
+def test_a_long_object_does_not_eat_the_reserve_either(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = FileBlobs(root, HandClock(), reserve=1000), new_key()
+    with_room(monkeypatch, 10_000, 999)
+
+    with pytest.raises(StorageFull):
+        store.put(key, [bytes(LOOK_EVERY // 2)] * 3)
+
+    assert not is_stored(store, key)
     assert files_below(root) == []
 
 

@@ -82,7 +82,9 @@ def open_archive(
     study_keys = open_study_keys(
         settings.database, folder=layout.study_keys.parent, key=keys.secret(STUDY_KEYS)
     )
-    blobs = FileBlobs(settings.blobs.path or layout.blobs, clock)
+    blobs = FileBlobs(
+        settings.blobs.path or layout.blobs, clock, reserve=settings.blobs.reserve_mib << 20
+    )
     vault = Vault(blobs, keys, study_keys, entropy, clock)
     stores = Stores(
         index=SqlStudyIndex(database),

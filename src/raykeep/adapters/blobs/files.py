@@ -36,6 +36,7 @@ from raykeep.domain.errors import (
     BlobNotFound,
     IntegrityError,
     InvalidInput,
+    StorageFull,
     StorageUnavailable,
 )
 from raykeep.domain.facility import FacilityName
@@ -43,6 +44,7 @@ from raykeep.ports.blobs import Buffer, StoredBlob
 from raykeep.ports.clock import Clock
 
 LOST_AND_FOUND = "lost+found.raykeep"
+LOOK_EVERY = 8_388_608  # bytes of one object between two looks at the room that is left
 
 _YEAR = re.compile(r"[1-9][0-9]{3}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -56,13 +58,17 @@ _Shard = tuple[FacilityName, int, str]
 class FileBlobs:
     """Keep each object in a file of its own."""
 
-    def __init__(self, root: Path, clock: Clock, *, nameless: bool = True) -> None:
+    def __init__(
+        self, root: Path, clock: Clock, *, nameless: bool = True, reserve: int = 0
+    ) -> None:
         """Use `root`, which is made if it is missing; its parent must be there.
 
         Args:
             root: Directory for this alone.
             clock: Tells when an object is set aside.
             nameless: False to write under temporary names even where files without one work.
+            reserve: Bytes of the volume that objects leave free: index and trail mostly lie on
+                the same one, and what cannot be recorded cannot even be read.
 
         Raises:
             StorageUnavailable: it cannot be made.
@@ -71,6 +77,7 @@ class FileBlobs:
         self._told = ToldAsStorage(f"blob store {root}")
         self._clock = clock
         self._nameless = nameless
+        self._reserve = reserve
         self._settled: set[_Shard] = set()  # directories whose names are known to be durable
         with self._told:
             _make_durable(root.parent, root.name)
@@ -78,7 +85,8 @@ class FileBlobs:
     # --- the port ------------------------------------------------------------------------------
 
     def put(self, key: BlobKey, chunks: Iterable[Buffer]) -> int:
-        length = 0
+        self._check_room()
+        length, looked_at = 0, 0
         with self._directory_of(key) as directory:
             with self._told:
                 file = UnfinishedFile(directory, nameless=self._nameless)
@@ -86,6 +94,9 @@ class FileBlobs:
                 for chunk in chunks:  # what this raises is the sender's, and passes as it is
                     with self._told:
                         length += file.write(chunk)
+                    if length - looked_at >= LOOK_EVERY:
+                        self._check_room()
+                        looked_at = length
                 with self._told:
                     try:
                         file.publish(key.object_id)
@@ -171,6 +182,14 @@ class FileBlobs:
         with self._told:
             volume = os.statvfs(self._root)
         return volume.f_bavail * volume.f_frsize
+
+    def _check_room(self) -> None:
+        if self._reserve and (free := self.free_bytes()) is not None and free < self._reserve:
+            msg = (
+                f"no room in blob store {self._root}: the last {self._reserve >> 20} MiB are the "
+                "trail's. Free some or add a volume"
+            )
+            raise StorageFull(msg)
 
     # --- places --------------------------------------------------------------------------------
 
