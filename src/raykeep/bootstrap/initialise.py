@@ -68,31 +68,64 @@ def initialise(
 
     The manifest comes last: until it is there, there is no archive.
 
+    What an attempt left that did not come to its end is cleared away; what may be the keys or
+    the objects of an archive that lost its manifest is not touched.
+
     Raises:
-        AlreadyExists: the directory holds an archive, or something else.
+        AlreadyExists: the directory holds an archive, what is left of one, or something else.
         KeyUnavailable: a key file cannot be written.
         StorageUnavailable: the database cannot be made.
     """
-    if is_initialised(layout):
-        msg = f"{layout.data} holds an archive already. Name another directory with --data"
-        raise AlreadyExists(msg)
-    if layout.data.exists() and any(p.name not in _OURS for p in layout.data.iterdir()):
-        msg = f"{layout.data} is not empty. Name an empty or a new directory"
-        raise AlreadyExists(msg)
+    _check_free(layout, settings)
     layout.make()
     with locked(layout):
+        _check_free(layout, settings)  # somebody else may have made one meanwhile
         _clear_attempt(layout)
         return _make(layout, settings, wish, operator)
 
 
-_OURS = frozenset({"run", "keys", "db", "tls", "blobs", "raykeep.toml"})
+_OURS = frozenset(
+    {"run", "keys", "db", "tls", "blobs", "raykeep.toml", "unfinished", "archive.new"}
+)
+
+
+def _check_free(layout: Layout, settings: Settings) -> None:
+    """Refuse a directory that is not empty, save for what an earlier attempt left."""
+    data = layout.data
+    if is_initialised(layout):
+        msg = f"{data} holds an archive already. Name another directory with --data"
+        raise AlreadyExists(msg)
+    if data.exists() and not (data.is_dir() and {p.name for p in data.iterdir()} <= _OURS):
+        msg = f"{data} is not empty. Name an empty or a new directory"
+        raise AlreadyExists(msg)
+    made = () if layout.unfinished.exists() else _made_anew(layout)
+    for folder in (*made, settings.blobs.path or layout.blobs):
+        if folder.is_dir() and any(path.name not in _EMPTY for path in folder.iterdir()):
+            msg = (
+                f"{folder} holds what belongs to an archive, but {layout.manifest} is not there. "
+                "Restore that from a backup, or name another directory with --data"
+            )
+            raise AlreadyExists(msg)
+
+
+_EMPTY = frozenset({"lost+found"})  # a volume of its own has that from the beginning
+
+
+def _made_anew(layout: Layout) -> tuple[Path, ...]:
+    return layout.keyring.parent, layout.database.parent, layout.ca_bundle.parent
 
 
 def _clear_attempt(layout: Layout) -> None:
     """Remove what an attempt left that did not come to its end: no manifest, no archive."""
-    for folder in (layout.keyring.parent, layout.database.parent, layout.ca_bundle.parent):
-        shutil.rmtree(folder)
-    layout.make()
+    # Never without this mark: where it is not, keys may be those of an archive.
+    layout.unfinished.touch(mode=0o600)
+    for folder in _made_anew(layout):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                if path.name not in _EMPTY:
+                    shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _make(
@@ -140,6 +173,7 @@ def _make(
         add_facility(archive.enforcer, operator(), wish.facility, "", clock)
     finally:
         archive.close()
+    layout.unfinished.unlink()
     manifest.write(layout)
     return Initialised(
         archive_id=archive_id,

@@ -58,7 +58,7 @@ def open_keys(
     if manifest.key_provider == "passphrase":
         root = PassphraseProvider(_parameters(manifest.key), ask)
     elif manifest.key_provider == "file":
-        root = KeyFileProvider(file or Path(manifest.key["path"]), layout.data)
+        root = KeyFileProvider(file or _path(manifest.key), layout.data)
     else:
         msg = (
             f"{layout.manifest} names a key provider '{manifest.key_provider}' that is unknown here"
@@ -124,6 +124,17 @@ def _plain(parameters: PassphraseParameters) -> dict[str, Any]:
         name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
         for name, value in asdict(parameters).items()
     }
+
+
+def _path(kept: dict[str, Any]) -> Path:
+    path = kept.get("path")
+    if not isinstance(path, str):
+        msg = (
+            "the manifest does not say where the root key lies. Name its file in [keys] file, or "
+            "restore archive.json from a backup"
+        )
+        raise KeyUnavailable(msg)
+    return Path(path)
 
 
 def _parameters(kept: dict[str, Any]) -> PassphraseParameters:

@@ -22,7 +22,7 @@ def counters_of(folder: Path, role: str) -> Callable[[], dict[str, int | float]]
     def read() -> dict[str, int | float]:
         total: dict[str, int | float] = {}
         for path in folder.glob(f"{role}-*.json"):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
                 for name, value in json.loads(path.read_text()[:MAX_FILE]).items():
                     total[name] = total.get(name, 0) + value
         return total

@@ -5,7 +5,9 @@ from ipaddress import ip_address
 from typing import TypedDict
 
 from raykeep.config.settings import Settings
+from raykeep.crypto.issuing import is_dns_name
 from raykeep.domain.access import Address
+from raykeep.domain.errors import SettingsError, shown
 
 
 class ServerNames(TypedDict):
@@ -18,27 +20,29 @@ class ServerNames(TypedDict):
 def server_names(settings: Settings) -> ServerNames:
     """Names and addresses that the server's certificates carry.
 
-    The host's own name, those that `[https] names` lists, and the addresses listened on.
+    The host's own name if it is one, those that `[https] names` lists, and the addresses
+    listened on.
+
+    Raises:
+        SettingsError: what is given is neither a name nor an address.
     """
-    dns_names = {socket.gethostname().lower()}
+    host_name = socket.gethostname().lower()
+    dns_names = {host_name} if is_dns_name(host_name) else set[str]()
     addresses: set[Address] = set()
     given = [*settings.https.names, settings.https.host, settings.dimse.host]
     for name in given:
         try:
             addresses.add(ip_address(name.strip("[]")))
         except ValueError:
+            if not is_dns_name(name):
+                msg = (
+                    f"{shown(name)} is neither a host name nor an address. Correct it in "
+                    "[https] names or host, or in [dimse] host"
+                )
+                raise SettingsError(msg) from None
             dns_names.add(name.lower())
     certain = [a for a in addresses if not a.is_unspecified]
     return {
-        "dns_names": sorted(name for name in dns_names if _usable(name)),
+        "dns_names": sorted(dns_names),
         "addresses": sorted(certain, key=lambda a: (a.version, int(a))),
     }
-
-
-def _usable(name: str) -> bool:
-    """A host name as certificates take it; the machine's own need not be one."""
-    labels = name.split(".")
-    return len(name) <= 253 and all(  # noqa: PLR2004 - RFC 1035 section 2.3.4
-        label and label.isascii() and label.replace("-", "a").isalnum() and label[0] != "-"
-        for label in labels
-    )

@@ -54,8 +54,11 @@ class Process:
 
 
 def stop_on_sigterm(stop: threading.Event) -> None:
-    """Have SIGTERM set `stop`."""
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    """Have SIGTERM set `stop`.
+
+    From a thread: the signal may have interrupted `stop.wait`, which holds its lock.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.set).start())
 
 
 def server_pairs(keys: AgentKeys) -> tuple[CertificatePair, ...]:

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,20 @@ def _run(
     told_ready: Callable[[dict[str, Any]], None],
 ) -> int:
     parts = wish.only or frozenset(PARTS)
-    sockets = _sockets(layout, settings, parts)
+    with ExitStack() as stack:
+        sockets = _sockets(layout, settings, parts, stack)
+        return _supervised(layout, config, prepare, sockets, parts=parts, told_ready=told_ready)
+
+
+def _supervised(
+    layout: Layout,
+    config: Path,
+    prepare: Callable[[], ServeKeys],
+    sockets: dict[str, socket.socket],
+    *,
+    parts: frozenset[str],
+    told_ready: Callable[[dict[str, Any]], None],
+) -> int:
     ports = {
         f"{name}_port": listener.getsockname()[1]
         for name, listener in sockets.items()
@@ -128,8 +142,6 @@ def _run(
         return Supervisor(plans, prepare, on_ready, dict(os.environ)).run()
     finally:
         layout.ready.unlink(missing_ok=True)
-        for listener in sockets.values():
-            listener.close()
         layout.control_socket.unlink(missing_ok=True)
 
 
@@ -147,18 +159,25 @@ def _roles(parts: frozenset[str]) -> list[ProcessRole]:
     return [role for part in PARTS if part in parts for role in roles[part]]
 
 
-def _sockets(layout: Layout, settings: Settings, parts: frozenset[str]) -> dict[str, socket.socket]:
+def _sockets(
+    layout: Layout, settings: Settings, parts: frozenset[str], stack: ExitStack
+) -> dict[str, socket.socket]:
     sockets: dict[str, socket.socket] = {}
+
+    def take(name: str, host: str, port: int, what: str) -> None:
+        sockets[name] = stack.enter_context(listen(host, port, what))
+
     if "dimse" in parts:
-        sockets["dimse"] = listen(settings.dimse.host, settings.dimse.port, "DICOM")
+        take("dimse", settings.dimse.host, settings.dimse.port, "DICOM")
         plain = settings.dimse_plain
         if plain.enabled:
-            sockets["dimse_plain"] = listen(plain.host, plain.port, "plain DICOM")
+            take("dimse_plain", plain.host, plain.port, "plain DICOM")
     if "web" in parts:
-        sockets["https"] = listen(settings.https.host, settings.https.port, "HTTPS")
+        take("https", settings.https.host, settings.https.port, "HTTPS")
     if "worker" in parts:
-        sockets["health"] = listen("127.0.0.1", settings.health.port, "health")
-        sockets["control"] = bind_control_socket(layout.control_socket)
+        if settings.health.enabled:
+            take("health", "127.0.0.1", settings.health.port, "health")
+        sockets["control"] = stack.enter_context(bind_control_socket(layout.control_socket))
     return sockets
 
 

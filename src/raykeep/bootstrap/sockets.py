@@ -14,6 +14,7 @@ def listen(host: str, port: int, what: str) -> socket.socket:
     Raises:
         SettingsError: the address cannot be taken; the message says whose it is.
     """
+    listener = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -22,6 +23,8 @@ def listen(host: str, port: int, what: str) -> socket.socket:
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         why = {
             errno.EADDRINUSE: "another program listens there",
             errno.EACCES: "this user may not listen there",

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from raykeep.bootstrap.archive import Archive, open_archive
@@ -44,23 +45,34 @@ def run_worker(process: Process) -> int:
     control = ControlServer(
         context, ALL_COMMANDS, process.sockets["control"], allowed_uids=frozenset({0, owner})
     )
-    health = _health(process, archive)
+    health = _health(process, archive) if "health" in process.sockets else None
     worker = Worker(archive.enforcer, archive.stores.jobs, actor, archive.clock)
-    threads = [
-        threading.Thread(target=control.serve_forever, name="control"),
-        threading.Thread(target=worker.run_until, args=(process.stop,), name="worker"),
-    ]
 
-    def stop(*_: object) -> None:
+    def stop() -> None:
         process.stop.set()
-        health.shutdown()
+        if health is not None:
+            health.shutdown()
 
-    signal.signal(signal.SIGTERM, stop)
+    def must_run(work: Callable[[], None]) -> None:
+        # Without one of its parts the process ends, and the supervisor starts it again.
+        try:
+            work()
+        finally:
+            stop()
+
+    parts = {"control": control.serve_forever, "worker": lambda: worker.run_until(process.stop)}
+    threads = [
+        threading.Thread(target=must_run, args=(work,), name=name) for name, work in parts.items()
+    ]
+    # From a thread: the signal may have interrupted a wait for the very same event.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop).start())
     for thread in threads:
         thread.start()
     process.tell_ready()
     try:
-        health.serve_forever()
+        if health is not None:
+            health.serve_forever()
+        process.stop.wait()
     finally:
         process.stop.set()
         control.shutdown()

@@ -25,6 +25,11 @@ class Layout:
         return self.data / "archive.json"
 
     @property
+    def unfinished(self) -> Path:
+        """There while an archive is being made: what lies beside it may be cleared away."""
+        return self.data / "unfinished"
+
+    @property
     def config(self) -> Path:
         """Settings."""
         return self.data / "raykeep.toml"
