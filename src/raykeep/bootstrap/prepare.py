@@ -5,8 +5,9 @@ import threading
 from logging import getLogger
 
 from raykeep.adapters.keys.agent import AgentServer
-from raykeep.adapters.keys.names import DATABASE, ProcessRole
+from raykeep.adapters.keys.names import DATABASE, STUDY_KEYS, ProcessRole
 from raykeep.adapters.sql.engine import upgrade_database
+from raykeep.adapters.sql.study_keys import open_study_keys
 from raykeep.bootstrap.keys import Ask, OpenKeys, open_keys
 from raykeep.bootstrap.names import server_names
 from raykeep.bootstrap.public_certificates import publish
@@ -26,7 +27,7 @@ def prepare_keys(layout: Layout, manifest: Manifest, settings: Settings, ask: As
 
     Raises:
         KeyUnavailable: a key is missing.
-        StorageUnavailable: the database cannot be opened.
+        StorageUnavailable: the database or the store of study keys cannot be opened.
     """
     keys = open_keys(layout, manifest, SystemClock(), file=settings.keys.file, ask=ask)
     keys.authority.prepare(**server_names(settings))
@@ -34,6 +35,10 @@ def prepare_keys(layout: Layout, manifest: Manifest, settings: Settings, ask: As
     upgrade_database(
         settings.database, folder=layout.database.parent, key=keys.keyring.get(DATABASE)
     )
+    # Said here, once: each process would say it again with every start.
+    open_study_keys(
+        settings.database, folder=layout.study_keys.parent, key=keys.keyring.get(STUDY_KEYS)
+    ).close()
     renewal = threading.Thread(
         target=_renew, args=(keys, settings, layout), name="certificates", daemon=True
     )
