@@ -17,6 +17,7 @@ class FirstOfWindow:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._seen: dict[str, tuple[float, int]] = {}
+        self._full_until = float("-inf")  # before that, none is old enough to be forgotten
         self._lock = Lock()
 
     def happened(self, source: str, now: float) -> int | None:
@@ -31,7 +32,8 @@ class FirstOfWindow:
         """
         with self._lock:
             if source not in self._seen and len(self._seen) >= MAX_SOURCES:
-                self._forget(now)
+                if now >= self._full_until:
+                    self._forget(now)
                 if len(self._seen) >= MAX_SOURCES:
                     source = _OTHERS
             since, more = self._seen.get(source, (now - self._seconds, 0))
@@ -52,9 +54,12 @@ class FirstOfWindow:
             source = source if source in self._seen else _OTHERS
             _, more = self._seen.get(source, (0.0, 0))
             self._seen[source] = (float("-inf"), more + counted + 1)
+            self._full_until = float("-inf")
 
     def _forget(self, now: float) -> None:
         old = [s for s, (since, _) in self._seen.items() if now - since >= self._seconds]
         for source in old:
             if source != _OTHERS:  # theirs is one count, which costs no room
                 del self._seen[source]
+        left = [since for source, (since, _) in self._seen.items() if source != _OTHERS]
+        self._full_until = min(left, default=float("-inf")) + self._seconds

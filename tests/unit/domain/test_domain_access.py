@@ -1,11 +1,12 @@
 """Scopes: sets of studies with the laws of sets."""
 
 from dataclasses import replace
+from ipaddress import IPv6Address
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raykeep.domain.access import Action, Role, Scope, ScopeClause, StudyRef
+from raykeep.domain.access import Action, Role, Scope, ScopeClause, StudyRef, source_of
 from raykeep.domain.device import DeviceRight
 from raykeep.domain.facility import FacilityName
 from tests.unit.policy.strategies import facilities, modality_sets, studies, years
@@ -94,3 +95,17 @@ def test_every_right_of_a_device_is_a_role_and_every_role_of_a_device_a_right():
 
     assert roles == {role for role in Role if role.value.startswith("device-")}
     assert len(roles) == len(DeviceRight)
+
+
+@given(one=st.ip_addresses(v=6), bits=st.integers(0, 2**64 - 1))
+def test_whoever_has_one_address_of_an_ipv6_network_counts_as_one_source(one, bits):
+    neighbour = IPv6Address(int(one) >> 64 << 64 | bits)
+    elsewhere = IPv6Address(int(one) ^ 1 << 64)
+
+    assert source_of(neighbour) == source_of(one)
+    assert source_of(elsewhere) != source_of(one)
+
+
+@given(one=st.ip_addresses(v=4), other=st.ip_addresses())
+def test_ipv4_addresses_count_one_by_one(one, other):
+    assert (source_of(one) == source_of(other)) == (one == other)

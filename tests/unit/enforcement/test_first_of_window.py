@@ -35,8 +35,12 @@ def test_old_sources_make_room_for_new_ones():
     window = FirstOfWindow(60.0)
     for n in range(MAX_SOURCES):
         window.happened(str(n), 1.0)
+    assert window.happened("too many", 2.0) == 0
+    assert window.happened("too many, too", 60.9) is None
 
     assert window.happened("new", 62.0) == 0
+    assert window.happened("new", 63.0) is None
+    assert window.happened("newer", 63.0) == 0
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 50), st.booleans()), max_size=60))
