@@ -218,13 +218,25 @@ def test_a_trail_that_holds_is_told_so_and_agrees_with_what_was_kept_elsewhere(
 
 
 def test_a_checkpoint_that_does_not_fit_is_found_wrong(raykeep, tmp_path) -> None:
-    (tmp_path / "forged.txt").write_text("raykeep-test\n1\nAAAA\n\n\u2014 raykeep-test AAAA\n")
+    kept = raykeep("audit", "checkpoint").out.splitlines(keepends=True)
+    size = int(kept[1])
+    forged = [kept[0], f"{size + 7}\n", *kept[2:]]
+    (tmp_path / "forged.txt").write_text("".join(forged))
 
     said = raykeep("audit", "verify", "--checkpoint", "forged.txt")
 
     assert said.code == 1
     assert "the trail does NOT hold" in said.out
     assert said.out.startswith("finding: ")
+
+
+def test_a_file_that_is_no_checkpoint_is_wrong_usage(raykeep, tmp_path) -> None:
+    (tmp_path / "junk.txt").write_text("not a checkpoint")
+
+    said = raykeep("audit", "verify", "--checkpoint", "junk.txt")
+
+    assert said.code == 2
+    assert "not a signed note" in said.err
 
 
 def test_a_record_is_proved_to_whoever_has_the_public_key(raykeep, beside) -> None:
