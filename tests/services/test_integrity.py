@@ -6,8 +6,9 @@ import pytest
 
 from raykeep.domain.audit_event import Outcome
 from raykeep.domain.changes import Unit
-from raykeep.domain.errors import StorageUnavailable
+from raykeep.domain.errors import InvalidInput, StorageUnavailable
 from raykeep.policy.decide import everything
+from raykeep.services import integrity as module
 from raykeep.services.integrity import KEPT_ASIDE, sweep_blobs, verify_blobs
 from raykeep.services.manifest import decode_manifest
 from tests.builders import ct_instance
@@ -94,6 +95,65 @@ def test_an_orphan_that_is_newer_than_every_row_is_adopted(archive, monkeypatch)
     assert len(report.adopted) == 1
     assert is_found(archive, built)
     assert last_report(archive).damaged == []
+
+
+def test_orphans_are_adopted_whatever_the_order_in_which_they_are_found(archive, monkeypatch):
+    # As after a restore: each is newer than every row, until the first of them is one.
+    store(archive, ct_instance())
+    lost = [ct_instance() for _ in range(6)]
+    for built in lost:
+        archive.clock.ahead += timedelta(seconds=5)
+        orphan(archive, monkeypatch, built)
+    archive.clock.ahead += timedelta(hours=1)
+
+    report = sweep_blobs(archive.enforcer, OPERATOR, archive.clock)
+
+    assert (len(report.adopted), report.set_aside) == (6, [])
+    assert all(is_found(archive, built) for built in lost)
+
+
+def test_what_arrives_after_a_restore_makes_no_orphan_older(archive, monkeypatch):
+    store(archive, ct_instance())
+    before = archive.stores.index.newest_arrival()
+    archive.clock.ahead += timedelta(seconds=5)
+    lost = ct_instance()
+    orphan(archive, monkeypatch, lost)
+    archive.clock.ahead += timedelta(hours=1)
+    store(archive, ct_instance())
+
+    report = sweep_blobs(archive.enforcer, OPERATOR, archive.clock, known_until=before)
+
+    assert (len(report.adopted), report.set_aside) == (1, [])
+    assert is_found(archive, lost)
+
+
+def test_orphans_are_looked_for_in_batches(archive, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 2)
+    for _ in range(5):
+        store(archive, ct_instance())
+    archive.clock.ahead += timedelta(hours=1)
+
+    report = sweep_blobs(archive.enforcer, OPERATOR, archive.clock)
+
+    assert (report.looked_at, report.adopted, report.set_aside) == (5, [], [])
+
+
+def test_an_orphan_whose_data_set_cannot_be_read_is_set_aside(archive, monkeypatch):
+    orphan(archive, monkeypatch, ct_instance())
+    archive.clock.ahead += timedelta(hours=1)
+    monkeypatch.setattr(module, "_index_again", raising(InvalidInput("no data set")))
+
+    report = sweep_blobs(archive.enforcer, OPERATOR, archive.clock)
+
+    ((_, why),) = report.set_aside
+    assert why == "it cannot be read: InvalidInput"
+
+
+def raising(error):
+    def broken(*_):
+        raise error
+
+    return broken
 
 
 def test_an_orphan_that_is_older_is_set_aside_and_only_later_removed(archive, monkeypatch):

@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from raykeep.bootstrap.archive import Archive, open_archive
@@ -33,20 +35,20 @@ def run_worker(process: Process) -> int:
         process.keys,
         process=process.name,
     )
+    # Before anything can have arrived: what the sweeper adopts is newer than this.
+    known_until = archive.stores.index.newest_arrival() or datetime.min.replace(tzinfo=UTC)
     actor = process.actor(Door.WORKER)
     _record(archive.enforcer, process, Action.ARCHIVE_START)
-    context = command_context(
-        process.layout,
-        process.settings,
-        archive,
-        {"running": True, "pid": os.getppid(), **process.ports},
+    facts = {"running": True, "pid": os.getppid(), **process.ports}
+    context = replace(
+        command_context(process.layout, process.settings, archive, facts), known_until=known_until
     )
     owner = Path(process.layout.data).stat().st_uid
     control = ControlServer(
         context, ALL_COMMANDS, process.sockets["control"], allowed_uids=frozenset({0, owner})
     )
     health = _health(process, archive) if "health" in process.sockets else None
-    worker = Worker(archive.enforcer, archive.stores.jobs, actor, archive.clock)
+    worker = Worker(archive.enforcer, archive.stores.jobs, actor, archive.clock, known_until)
 
     def stop() -> None:
         process.stop.set()

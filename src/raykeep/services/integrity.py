@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from raykeep.dicom.limits import DEFAULT_LIMITS
 from raykeep.dicom.scan import InstanceScanner
@@ -109,7 +109,12 @@ class SweepReport:
 
 
 def sweep_blobs(
-    enforcer: Enforcer, actor: Actor, clock: Clock, *, young: timedelta = YOUNG
+    enforcer: Enforcer,
+    actor: Actor,
+    clock: Clock,
+    *,
+    young: timedelta = YOUNG,
+    known_until: datetime | None = None,
 ) -> SweepReport:
     """Give a place to every blob that no row names; nothing is deleted at once.
 
@@ -122,6 +127,8 @@ def sweep_blobs(
         actor: Who sweeps.
         clock: Tells age.
         young: Blobs of a lesser age are left alone: their row may be on its way.
+        known_until: Arrival of the newest row when the archive started. What has arrived since
+            says nothing of how old a restored database is. None: the newest as of now.
 
     Raises:
         AccessDenied: `actor` may not.
@@ -129,6 +136,7 @@ def sweep_blobs(
     report = SweepReport()
     now = clock.now()
     with enforcer.operation(actor, Action.BLOB_SWEEP) as op:
+        newest = op.index.newest_arrival() if known_until is None else known_until
         report.unfinished_removed = op.vault.remove_unfinished(now - young)
         report.purged = op.vault.purge_set_aside(now - KEPT_ASIDE)
         orphans: list[BlobKey] = []
@@ -152,7 +160,7 @@ def sweep_blobs(
             },
         )
     for key in orphans:
-        _place(enforcer, actor, key, report)
+        _place(enforcer, actor, key, newest, report)
     return report
 
 
@@ -161,11 +169,20 @@ def _without_row(op: Operation, keys: list[BlobKey]) -> list[BlobKey]:
     return [key for key in keys if key not in held]
 
 
-def _place(enforcer: Enforcer, actor: Actor, key: BlobKey, report: SweepReport) -> None:
-    """Adopt one orphan or set it aside, as an operation of its own."""
+def _place(
+    enforcer: Enforcer,
+    actor: Actor,
+    key: BlobKey,
+    newest: datetime | None,
+    report: SweepReport,
+) -> None:
+    """Adopt one orphan or set it aside, as an operation of its own.
+
+    `newest` is the same for all of them: one that is adopted makes no other older.
+    """
     try:
         with enforcer.operation(actor, Action.BLOB_SWEEP) as op:
-            why = _adopt(op, key)
+            why = _adopt(op, key, newest)
             op.note(facility=key.facility, count=1, details={"blob": str(key)})
             if why:
                 op.vault.set_aside(key)
@@ -182,14 +199,13 @@ def _place(enforcer: Enforcer, actor: Actor, key: BlobKey, report: SweepReport) 
         report.adopted.append(key)
 
 
-def _adopt(op: Operation, key: BlobKey) -> str:
+def _adopt(op: Operation, key: BlobKey, newest: datetime | None) -> str:
     """Index an orphan again; returns why it cannot be, or nothing."""
     try:
         sealed, manifest = op.vault.manifest(key)
         origins = decode_manifest(manifest)
     except (IntegrityError, KeyUnavailable) as error:
         return f"it does not open: {error}"
-    newest = op.index.newest_arrival()
     if newest is not None and origins.provenance.arrived_at <= newest:
         return "it is older than the newest row: nobody was told that it is stored"
     try:

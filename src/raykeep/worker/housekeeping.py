@@ -1,7 +1,7 @@
 """What the worker does in rounds: sweeping, jobs."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from logging import getLogger
 from threading import Event
 from typing import assert_never
@@ -31,6 +31,7 @@ class Worker:
     jobs: Jobs
     actor: Actor
     clock: Clock
+    known_until: datetime | None = None  # see `sweep_blobs`
 
     def run_until(self, stop: Event) -> None:
         """Work until told to stop."""
@@ -65,7 +66,7 @@ class Worker:
         """Do a job; returns after how long it is to be done again."""
         match job.kind:
             case JobKind.SWEEP_BLOBS:
-                sweep_blobs(self.enforcer, self.actor, self.clock)
+                sweep_blobs(self.enforcer, self.actor, self.clock, known_until=self.known_until)
                 return SWEEP_EVERY
             case _:
                 assert_never(job.kind)

@@ -71,7 +71,7 @@ def broken(monkeypatch):
     """A sweep that fails until it is told to work again."""
     attempts = []
 
-    def failing(*_):
+    def failing(*_, **__):
         attempts.append(1)
         raise StorageUnavailable("the disk is away")
 
@@ -89,6 +89,18 @@ def test_a_sweep_is_queued_at_the_start_and_done_when_it_is_due(archive):
     (record,) = sweeps(archive)
     assert (record.actor, record.outcome) == ("worker-0", Outcome.SUCCESS)
     assert record.door is Door.WORKER
+
+
+def test_a_sweep_is_told_what_the_archive_knew_when_it_started(archive, monkeypatch):
+    known = archive.clock.now() - timedelta(days=3)
+    told = []
+    monkeypatch.setattr(module, "sweep_blobs", lambda *_, **options: told.append(options))
+    archive.stores.jobs.add(NewJob(JobKind.SWEEP_BLOBS, "all", archive.clock.now()))
+
+    worker = Worker(archive.enforcer, archive.stores.jobs, KEEPER, archive.clock, known)
+    worker.run_until(Rounds(archive, 1))
+
+    assert told == [{"known_until": known}]
 
 
 def test_after_a_sweep_the_next_one_is_queued(archive):
@@ -221,7 +233,7 @@ def test_a_worker_that_is_told_to_stop_begins_no_other_job(archive, monkeypatch)
     archive.stores.jobs.add(NewJob(JobKind.SWEEP_BLOBS, "two", archive.clock.now()))
     done = []
 
-    def sweep(*_):
+    def sweep(*_, **__):
         done.append(1)
         rounds.left = 0
 

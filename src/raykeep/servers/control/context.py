@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from raykeep.domain.access import Actor, ActorKind, Door, Origin, Role
@@ -25,6 +26,8 @@ class Context:
         ca_bundle: File with the certificates that peers must trust.
         tls_certificates: Gives the archive's own certificates, (name, PEM).
         database_facts: Gives engine and revision.
+        known_until: Arrival of the newest row when the archive started; None where nothing
+            arrives meanwhile.
     """
 
     enforcer: Enforcer
@@ -35,6 +38,7 @@ class Context:
     ca_bundle: Path
     tls_certificates: Callable[[], list[tuple[str, str]]]
     database_facts: Callable[[], dict[str, str]]
+    known_until: datetime | None = None
 
 
 def local_operator(user: str) -> Actor:

@@ -82,7 +82,7 @@ def verify(context: Context, actor: Actor, given: Verify) -> Steps:
 @COMMANDS.answer("blobs.sweep", Nothing)
 def sweep(context: Context, actor: Actor, _: Nothing) -> Plain:
     """Find a place for what no row names."""
-    report = sweep_blobs(context.enforcer, actor, context.clock)
+    report = sweep_blobs(context.enforcer, actor, context.clock, known_until=context.known_until)
     return {
         "looked_at": report.looked_at,
         "young": report.young,
