@@ -20,6 +20,8 @@ PAGE = 1_000  # leaves or records fetched at a time
 # after a newer one. So many numbers back are looked at again.
 _LOOK_BACK = 10_000
 
+_BEFORE_ALL = -(2**63)  # numbers that we give begin at 1: somebody else may have given a lower one
+
 _record, _leaf, _checkpoint = tables.audit_record, tables.audit_leaf, tables.audit_checkpoint
 _COLUMNS = [column for column in _record.columns if column.name != "id"]
 _details = msgspec.json.Decoder(dict[str, str | int])
@@ -106,7 +108,7 @@ class SqlAuditTrail:
 
     def orphan_records(self) -> Iterator[AuditRecord]:
         newest = int(self._database.rows(self._sql.newest_sealed, {})[0][0] or 0)
-        after = 0
+        after = _BEFORE_ALL
         while True:
             where = {"after": after, "before": newest, "limit": PAGE}
             rows = self._database.rows(self._sql.orphans, where)
