@@ -54,6 +54,10 @@ ServeKeys = Callable[[str, socket.socket], None]
 """Answers the requests of the process of that name for secrets, until the other end closes."""
 
 
+class _StoppedError(BaseException):
+    """A signal came while the keys were being opened."""
+
+
 @dataclass(slots=True)
 class _Child:
     plan: ProcessPlan
@@ -86,6 +90,7 @@ class Supervisor:
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
     _told_ready: bool = False
+    _is_preparing: bool = False
 
     def run(self) -> int:
         """Start all, watch them, and return when all have ended after SIGTERM or SIGINT.
@@ -110,7 +115,7 @@ class Supervisor:
             try:
                 for child in self._children:
                     self._start(child, selector)
-                self._serve_keys = self.prepare()
+                self._open_keys()
                 # Only now: somebody may have had to type a passphrase first.
                 deadline = time.monotonic() + READY_TIMEOUT
                 for child in self._children:
@@ -121,6 +126,8 @@ class Supervisor:
                         late = [c.plan.name for c in self._children if not c.is_ready]
                         msg = f"not ready in time: {', '.join(late)}. The log says more"
                         raise StorageUnavailable(msg)
+            except _StoppedError:
+                log.info("stopped before the keys were open")
             finally:
                 killed = self._end(selector)
                 signal.set_wakeup_fd(-1)
@@ -129,6 +136,16 @@ class Supervisor:
     def _stop(self, number: int, _frame: object) -> None:
         log.info("stopping on signal %d", number)
         self._stopping = True
+        if self._is_preparing:
+            raise _StoppedError
+
+    def _open_keys(self) -> None:
+        """Have the keys opened; a signal breaks that off, since somebody may be asked for one."""
+        self._is_preparing = True
+        try:
+            self._serve_keys = self.prepare()
+        finally:
+            self._is_preparing = False
 
     def _start(self, child: _Child, selector: selectors.BaseSelector) -> None:
         plan = child.plan

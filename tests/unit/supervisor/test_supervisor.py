@@ -342,6 +342,19 @@ def test_a_signal_that_comes_while_keys_are_opened_ends_all_before_they_are_read
     assert code == 0
 
 
+def test_whoever_is_asked_for_a_passphrase_may_break_off(plan, notes):
+    def prepare():
+        when(lambda: bool(notes("one")), lambda: stop(signal.SIGINT))
+        time.sleep(60)  # nobody types
+        pytest.fail("the signal came")
+
+    begun = time.monotonic()
+    _, code = run(plan("one", "asks", "0"), prepare=prepare, on_ready=pytest.fail)
+
+    assert code == 0
+    assert time.monotonic() - begun < 30
+
+
 def test_one_that_does_not_end_is_killed_and_the_code_says_so(plan, monkeypatch):
     monkeypatch.setattr(module, "STOP_TIMEOUT", 0.3)
 
