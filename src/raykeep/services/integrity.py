@@ -16,6 +16,7 @@ from raykeep.domain.errors import (
     InvalidInput,
     KeyUnavailable,
     LimitExceeded,
+    StorageUnavailable,
 )
 from raykeep.domain.instance import StoredInstance
 from raykeep.domain.uids import UID
@@ -57,6 +58,7 @@ def verify_blobs(
 
     Raises:
         AccessDenied: `actor` may not.
+        StorageUnavailable: the store as a whole is away.
     """
     report = VerifyReport()
     with enforcer.operation(actor, Action.BLOB_VERIFY) as op:
@@ -89,7 +91,10 @@ def _verify_one(op: Operation, row: StoredInstance, report: VerifyReport) -> Non
     try:
         op.vault.verify(row.sealed)
         op.vault.open_header(row.sealed, row.sealed_header)
-    except (IntegrityError, BlobNotFound, KeyUnavailable) as error:
+    except (IntegrityError, BlobNotFound, StorageUnavailable) as error:
+        # One that cannot be read (a bad sector, say) is named, and the others are looked at; where
+        # the whole store is away, nothing can be said of any.
+        op.vault.free_bytes()
         damage = Damage(
             row.sealed.key, row.study.study_instance_uid, row.sop_instance_uid, str(error)
         )
