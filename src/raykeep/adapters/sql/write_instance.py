@@ -113,7 +113,7 @@ class InstanceWriter:
             self._sql.count_in_series,
             [{"row": row, "instances": of_series[row]} for row in sorted(of_series)],
         )
-        unknown = sorted(classes - self._sop_classes.keys())
+        unknown = sorted({one for one in classes if one not in self._sop_classes})
         for study, uid in unknown:
             writer.run(self._sql.add_class, {"study_row": study, "sop_class_uid": uid})
         for study in sorted({study for study, _ in unknown}):
